@@ -1,0 +1,1 @@
+"""One registry of image operations, and how they are drawn for training."""

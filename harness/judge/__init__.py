@@ -1,0 +1,1 @@
+"""Metrics, the stress suite, forecasts, diagnosis and selection: numpy in, numpy out."""

@@ -1,0 +1,1 @@
+"""Views, activations and the two stages."""

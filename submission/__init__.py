@@ -1,0 +1,1 @@
+"""How a network leaves the house: packing, checking, sending."""

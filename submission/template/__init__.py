@@ -1,0 +1,1 @@
+"""The model.py that is put into a zip."""
