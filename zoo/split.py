@@ -1,0 +1,54 @@
+"""Cut a graph at a boundary into trunk and tail, and join graphs end to end."""
+
+from zoo.graph import INPUT, Graph, Node
+
+
+def cut(graph: Graph, first: str) -> tuple[Graph, Graph]:
+    """(trunk, tail): the tail begins with the node ``first``, the trunk ends with what feeds it.
+
+    Raises ValueError where more than one value would have to cross the boundary.
+    """
+    crossing = graph[first].inputs[0]
+    below = ancestors(graph, crossing)
+    trunk = [n for n in graph.nodes if n.name in below]
+    tail = [renamed(n, crossing) for n in graph.nodes if n.name not in below]
+    loose = {i for n in tail for i in n.inputs} & (below | {crossing})
+    if loose - {INPUT} or (loose and crossing != INPUT and INPUT in loose and not trunk):
+        raise ValueError(f"the network can't be cut before {first!r}: {sorted(loose)} cross too")
+    return part(graph, trunk), part(graph, tail)
+
+
+def ancestors(graph: Graph, name: str) -> set[str]:
+    """``name`` and every node that it depends on."""
+    needed = {name}
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return needed - {INPUT}
+
+
+def renamed(node: Node, crossing: str) -> Node:
+    inputs = tuple(INPUT if i == crossing else i for i in node.inputs)
+    return Node(node.name, node.kind, inputs, node.args, node.arrays)
+
+
+def part(graph: Graph, nodes: list[Node]) -> Graph:
+    """A graph of these nodes, with the arrays that they use and no others."""
+    keys = [f"{n.name}/{a}" for n in nodes for a in n.arrays]
+    return Graph(tuple(nodes), {k: graph.arrays[k] for k in keys})
+
+
+def join(*graphs: Graph) -> Graph:
+    """One graph that runs ``graphs`` one after another."""
+    nodes: list[Node] = []
+    arrays = {}
+    last = INPUT
+    for graph in graphs:
+        nodes += [Node(n.name, n.kind, tuple(last if i == INPUT else i for i in n.inputs),
+                       n.args, n.arrays) for n in graph.nodes]
+        arrays.update(graph.arrays)
+        last = nodes[-1].name if nodes else INPUT
+    names = [n.name for n in nodes]
+    if len(set(names)) < len(names):
+        raise ValueError("two nodes have the same name")
+    return Graph(tuple(nodes), arrays)
