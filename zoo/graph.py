@@ -167,7 +167,7 @@ KINDS: dict[str, Callable[[list[Any], Mapping[str, Any], Mapping[str, Any], Any]
     "dense": lambda x, a, w, s: dense(x[0], a, w),
     "batch norm": lambda x, a, w, s: normalize_batch(x[0], a, w),
     "layer norm": lambda x, a, w, s: normalize_layer(x[0], a, w),
-    "affine": lambda x, a, w, s: x[0] * w["scale"] + (w["offset"] if "offset" in w else 0),
+    "affine": lambda x, a, w, s: x[0] * w["scale"] + w.get("offset", 0),
     "reverse channels": lambda x, a, w, s: x[0][..., ::-1],
     "activation": lambda x, a, w, s: activate(x[0], a["activation"]),
     "max pool": lambda x, a, w, s: pool(x[0], a, "max"),

@@ -25,7 +25,8 @@ def weights(layer: Any, **names: str) -> dict[str, np.ndarray]:
 
 def convolution(layer: Any) -> dict[str, Any]:
     return {"strides": layer.strides[0], "padding": layer.padding.upper(),
-            "dilation": layer.dilation_rate[0], "activation": activation(layer)}
+            "dilation": layer.dilation_rate[0], "activation": activation(layer),
+            **({"groups": layer.groups} if getattr(layer, "groups", 1) > 1 else {})}
 
 
 def conv(layer: Any) -> Steps:

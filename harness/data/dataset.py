@@ -18,7 +18,8 @@ class Dataset:
     images: uint8 (N, H, W, 3), raw 0..255 RGB; labels: int64 (N,), 0..K-1, or -1 everywhere
     where a file has no labels; class_names: K words; provenance: where they come from, for
     people ("demo", a path); role: "competition" or the name of a benchmark whose splits must
-    never train an entry.
+    never train an entry; unreadable: positions of pictures that could not be read (they are
+    black here, and cleaning drops them).
     """
 
     images: np.ndarray
@@ -26,6 +27,7 @@ class Dataset:
     class_names: tuple[str, ...]
     provenance: str
     role: str = "competition"
+    unreadable: tuple[int, ...] = ()
 
     @cached_property
     def content_hash(self) -> str:
@@ -41,4 +43,6 @@ class Dataset:
 
     def subset(self, index: np.ndarray) -> "Dataset":
         """The pictures at ``index`` (positions or a mask), in that order."""
-        return replace(self, images=self.images[index], labels=self.labels[index])
+        kept = np.arange(len(self))[index]
+        bad = tuple(int(i) for i in np.flatnonzero(np.isin(kept, self.unreadable)))
+        return replace(self, images=self.images[index], labels=self.labels[index], unreadable=bad)

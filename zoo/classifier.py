@@ -1,0 +1,134 @@
+"""Classifier: one or several graphs with class names. Raw 0..255 RGB in, probabilities out."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo import graph as graphs
+from zoo.errors import UserError
+from zoo.files import atomic, read_json, write_json, write_text
+from zoo.graph import Graph
+
+# Test-time augmentation: how many of the square's eight symmetries are averaged.
+TTA = {"none": 1, "flip": 2, "dihedral": 8}
+BATCH = 64
+LARGEST = 4 << 30  # bytes of weights that a folder may declare
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The mean of its graphs' probabilities, over the views that ``tta`` names."""
+
+    graphs: tuple[Graph, ...]
+    class_names: tuple[str, ...]
+    tta: str = "none"
+    _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def predict(self, images: np.ndarray, batch: int = BATCH) -> np.ndarray:
+        """Probabilities, float32 (n, K), of pictures (n, H, W, 3), uint8 or float, n >= 0.
+
+        Every batch is filled up to one size, so that nothing is traced twice and a picture's
+        company doesn't matter.
+        """
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[-1] != 3:
+            raise UserError(f"A classifier wants pictures of shape (n, height, width, 3), "
+                            f"not {images.shape}.")
+        out = np.empty((len(images), len(self.class_names)), "float32")
+        for part, rows in batches(images, batch):
+            out[rows] = self.call(part)[: rows.stop - rows.start]
+        return out
+
+    def call(self, x: np.ndarray) -> np.ndarray:
+        if not self._compiled:
+            self._compiled.append(compiled(self.graphs, TTA[self.tta]))
+        return np.asarray(self._compiled[0](x))
+
+    @property
+    def parameters(self) -> int:
+        return sum(a.size for g in self.graphs for a in g.arrays.values())
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write graph*.json, weights*.npz and classifier.json into ``folder``."""
+        folder = Path(folder)
+        for i, graph in enumerate(self.graphs):
+            with atomic(folder / f"weights{i}.npz") as temporary, temporary.open("wb") as f:
+                np.savez(f, **graph.arrays)
+            write_text(folder / f"graph{i}.json", graphs.to_json(graph))
+        write_json(folder / "classifier.json", {
+            "class_names": self.class_names, "tta": self.tta, "members": len(self.graphs)})
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> "Classifier":
+        """Read what :meth:`save` wrote. Nothing in the folder can run code.
+
+        Raises UserError where the folder holds no whole classifier.
+        """
+        folder = Path(folder)
+        about = read_json(folder / "classifier.json")
+        try:
+            names, tta = tuple(str(n) for n in about["class_names"]), str(about["tta"])
+            if tta not in TTA:
+                raise ValueError(f"unknown test-time augmentation {tta!r}")
+            for i in range(about["members"]):
+                refuse_bomb(folder / f"weights{i}.npz")
+            members = tuple(graphs.load(folder, str(i)) for i in range(about["members"]))
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
+            raise UserError(f"{folder} holds no whole classifier ({e}). Train the run again.") from e
+        return cls(members, names, tta)
+
+
+def refuse_bomb(path: Path) -> None:
+    """Raise ValueError where an npz declares more than it could honestly hold."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as z:
+            declared = sum(i.file_size for i in z.infolist())
+    except zipfile.BadZipFile as e:
+        raise ValueError(f"{path.name} is damaged") from e
+    if declared > max(LARGEST, 20 * path.stat().st_size):
+        raise ValueError(f"{path.name} would expand to {declared >> 20} MiB")
+
+
+def batches(images: np.ndarray, batch: int) -> Iterator[tuple[np.ndarray, slice]]:
+    """(pictures, rows): pieces of exactly ``batch`` pictures, the last one filled with zeros."""
+    for start in range(0, len(images), batch):
+        part = images[start:start + batch]
+        rows = slice(start, start + len(part))
+        if len(part) < batch:
+            part = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]),
+                                                  part.dtype)])
+        yield part, rows
+
+
+def compiled(members: Sequence[Graph], views: int) -> Any:
+    """A tf.function: a batch in, the mean of all members' probabilities over the views out."""
+    import tensorflow as tf
+
+    from zoo.rewrite import fast
+
+    members = [fast(m) for m in members]
+
+    @tf.function(reduce_retracing=True)
+    def mean(x: Any) -> Any:
+        turned = symmetries(tf.cast(x, "float32"), views)
+        outputs = [graphs.run(m, t) for m in members for t in turned]
+        return tf.add_n(outputs) / len(outputs)
+
+    return mean
+
+
+def symmetries(x: Any, views: int) -> list[Any]:
+    """The first ``views`` of: itself, mirrored, then both by quarter turns."""
+    import tensorflow as tf
+
+    turned = []
+    for turns in range(max(1, views // 2)):
+        y = tf.image.rot90(x, turns) if turns else x
+        turned += [y, y[:, :, ::-1]][:views]
+    return turned
