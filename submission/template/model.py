@@ -1,0 +1,53 @@
+"""The model.py of a submission: class Model, predict(X) -> labels. Needs numpy and TensorFlow 2.
+
+The networks lie beside this file: graph0.json and weights0.npz, graph1.json and so on; how they
+are averaged stands in manifest.json. Packing puts the source of what is imported from ``zoo``
+in the place of the import, so that the file stands alone.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.classifier import symmetries
+from zoo.graph import load, run
+
+HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
+BATCH = 32  # pictures; every batch is filled up to it, so nothing is compiled twice
+
+
+class Model:
+    """The mean of the networks' probabilities over the views, and its largest class."""
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        about = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))["model"]
+        self.classes = about["classes"]
+        members = [load(HERE, str(i)) for i in range(about["members"])]
+        # Tensors, not numpy arrays: a network's constants may not exceed 2 GiB, its tensors may.
+        weights = [{k: tf.constant(v) for k, v in m.arrays.items()} for m in members]
+
+        @tf.function(autograph=False)
+        def step(x: Any) -> Any:
+            views = symmetries(x, about["views"])
+            outputs = [run(m, v, w) for m, w in zip(members, weights, strict=True) for v in views]
+            return tf.add_n(outputs) / len(outputs)
+
+        self.step = step
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels, int64 (n,), of pictures (n, H, W, 3) with values 0..255, of any number type."""
+        return np.argmax(self.probabilities(X), axis=-1).astype("int64")
+
+    def probabilities(self, X: Any) -> np.ndarray:
+        """Probabilities, float32 (n, classes). Memory is bounded: one batch at a time."""
+        out = np.empty((len(X), self.classes), "float32")
+        for start in range(0, len(X), BATCH):
+            part = np.asarray(X[start:start + BATCH], "float32")
+            filled = np.zeros((BATCH, *part.shape[1:]), "float32")
+            filled[:len(part)] = part
+            out[start:start + len(part)] = np.asarray(self.step(filled))[:len(part)]
+        return out
