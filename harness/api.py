@@ -1,0 +1,52 @@
+"""What a notebook imports: load a file, train a backbone, predict, read the leaderboard."""
+
+from pathlib import Path
+from typing import Any
+
+from harness.data.dataset import Dataset
+from harness.runs import Run, Store
+from zoo.classifier import Classifier
+
+
+def load_data(source: str, images_key: str = "images", labels_key: str = "labels") -> Dataset:
+    """Read "demo", an npz file, a folder of pictures, or "medmnist:NAME"; see ``harness.data``."""
+    from harness.data.sources import load
+
+    return load(source, images_key, labels_key)
+
+
+def train(source: str, backbone: str, protocol: str = "quick", *, test: str | None = None,
+          weights: str = "auto", folds: int = 1, seed: int = 0, runs: str | Path = "runs",
+          **fields: Any) -> Run:
+    """Clean ``source``, train one backbone on it, and return its finished run.
+
+    fields: any field of the protocol, such as ``views=3``. The same call finds the finished run
+    again. Raises zoo.UserError, a sentence.
+    """
+    from harness import protocol as protocols
+    from harness.forecasts import update
+    from harness.prepare import prepare
+    from harness.sweep import plan, run_job
+    from harness.training import cache
+
+    chosen = protocols.protocol(protocol, fields)
+    spec = plan([backbone], chosen, weights, folds, 1, source == "demo")[0]
+    import dataclasses
+
+    store = Store(runs)
+    run = run_job(dataclasses.replace(spec, seed=seed), prepare(source, test), store,
+                  cache.default())
+    update(store)
+    return run
+
+
+def load_classifier(run: str, runs: str | Path = "runs") -> Classifier:
+    """The classifier of a finished run; its ``predict`` takes raw pictures (n, H, W, 3)."""
+    return Classifier.load(Store(runs).run(run).classifier_folder)
+
+
+def leaderboard(runs: str | Path = "runs") -> list[dict[str, Any]]:
+    """The leaderboard as records, best first; accuracies are fractions."""
+    from harness.leaderboard import records
+
+    return records(Store(runs))

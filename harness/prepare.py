@@ -1,0 +1,65 @@
+"""From a source to what jobs train on: load, clean, check for leaks, split."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness import terminal
+from harness.data.dataset import Dataset
+from zoo.errors import UserError
+
+HOLD_OUT = 10  # one of so many parts validates where a single split is asked for
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Cleaned pictures, their near-duplicate groups (N,), what cleaning found, a labelled test."""
+
+    dataset: Dataset
+    group: np.ndarray
+    cleaning: dict[str, Any]
+    test: Dataset | None = None
+
+    def folds(self, k: int, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """``k`` (train, validation) pairs of positions; one pair where k is 1."""
+        from harness.data.splits import folds
+
+        parts = folds(self.dataset.labels, self.group, HOLD_OUT if k == 1 else k, seed)
+        return tuple(parts[:k])
+
+
+def prepare(source: str, test: str | None = None, images_key: str = "images",
+            labels_key: str = "labels", keep: Any = (), drop: Any = ()) -> Prepared:
+    """Read ``source``, clean it, and make sure that ``test`` holds none of its pictures.
+
+    Raises UserError for whatever is wrong with either.
+    """
+    from harness.data.clean import clean
+    from harness.data.leaks import check_leak
+    from harness.data.sources import load
+
+    dirty = load(source, images_key, labels_key, tolerant=True)
+    if dirty.role != "competition":
+        raise UserError(f"{source} is the {dirty.role} benchmark; its pictures must not train a "
+                        "contest's entry. Name the contest's own file.")
+    report = clean(dirty, keep=keep, drop=drop)
+    terminal.say(report.summary())
+    dataset = dirty.subset(report.mask)
+    if len(np.unique(dataset.labels)) < 2:
+        raise UserError(f"After cleaning, {source} holds one class only. Look at what was dropped "
+                        f"with: harness clean {source}")
+    if test is None and source == "demo":
+        test = "demo-test"
+    held = None
+    if test is not None:
+        held = load(test, images_key, labels_key, labelled=False)
+        check_classes(held, dataset, test)
+        check_leak(dataset, held, source, test)
+    return Prepared(dataset, report.group[report.mask], report.to_json(), held)
+
+
+def check_classes(test: Dataset, dataset: Dataset, name: str) -> None:
+    if test.labelled and test.labels.max() >= len(dataset.class_names):
+        raise UserError(f"{name} has the label {test.labels.max()}, but the training data has "
+                        f"{len(dataset.class_names)} classes, 0..{len(dataset.class_names) - 1}.")

@@ -1,0 +1,168 @@
+"""The run store: one folder a run. Only a run with ``done`` in it is believed."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UserError
+from zoo.files import content_hash, read_json, write_text
+
+DONE = "done"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; its records are read when they are asked for."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / DONE).is_file()
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        return self._record("config")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        return self._record("metrics")
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        return self._record("environment")
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        path = self.folder / "history.json"
+        return list(read_json(path)) if path.is_file() else []
+
+    @property
+    def forecasts(self) -> list[dict[str, Any]]:
+        """The forecasts on record; none where none was made."""
+        path = self.folder / "forecast.json"
+        return list(read_json(path)) if path.is_file() else []
+
+    def predictions(self) -> dict[str, np.ndarray]:
+        return self._arrays("predictions")
+
+    def suite(self) -> dict[str, np.ndarray]:
+        """The stress suite's outcome; empty where none was run."""
+        return self._arrays("suite") if (self.folder / "suite.npz").is_file() else {}
+
+    @property
+    def classifier_folder(self) -> Path:
+        return self.folder / "classifier"
+
+    def _record(self, name: str) -> dict[str, Any]:
+        value = read_json(self.folder / f"{name}.json")
+        if not isinstance(value, dict):
+            raise UserError(f"{self.folder / name}.json is no record of a run. Delete the run's "
+                            "folder, or train it again.")
+        return value
+
+    def _arrays(self, name: str) -> dict[str, np.ndarray]:
+        import zipfile
+        import zlib
+
+        path = self.folder / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as z:
+                return {key: z[key] for key in z.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+            raise UserError(f"{path} can't be read ({e}). Train the run again.") from e
+
+
+@dataclass(frozen=True)
+class Store:
+    """All runs in a folder."""
+
+    folder: Path
+
+    def __init__(self, folder: str | os.PathLike[str] = "runs") -> None:
+        object.__setattr__(self, "folder", Path(folder).expanduser())
+
+    def finished(self) -> list[Run]:
+        """Finished runs, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return [Run(d) for d in sorted(self.folder.iterdir()) if (d / DONE).is_file()]
+
+    def run(self, id: str) -> Run:
+        """The finished run of this id, or of the only id that begins like this."""
+        import difflib
+
+        runs = self.finished()
+        ids = [r.id for r in runs]
+        if id in ids:
+            return runs[ids.index(id)]
+        like = [r for r in runs if id and r.id.startswith(id)]
+        if len(like) == 1:
+            return like[0]
+        near = difflib.get_close_matches(id, ids, n=1, cutoff=0.4)
+        hint = (f" {len(like)} runs begin so." if like else f" Did you mean {near[0]}?" if near
+                else " It holds no finished run; make one with `harness zoo`." if not ids else "")
+        raise UserError(f"There is no finished run {id!r} in {self.folder}.{hint}")
+
+    def find(self, identity: str) -> Run | None:
+        """The finished run that was made from this configuration."""
+        for run in self.finished():
+            with contextlib.suppress(UserError):
+                if run.config.get("identity") == identity:
+                    return run
+        return None
+
+    @contextlib.contextmanager
+    def new(self, words: str, identity: str) -> Iterator[Path | None]:
+        """A folder to write one run into, marked as done when the block ends well.
+
+        None where the run has been finished meanwhile: while one process works on a configuration,
+        another waits. What an interrupted attempt left is deleted first.
+        """
+        from filelock import FileLock
+
+        from zoo.files import user_errors
+
+        with user_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / f".{identity[:16]}.lock")
+            lock.acquire()
+        try:
+            if self.find(identity):
+                yield None
+                return
+            for left in self.folder.glob(f"*-{identity[:8]}"):
+                shutil.rmtree(left, ignore_errors=True)
+            folder = self.folder / f"{stamp()}-{words}-{identity[:8]}"
+            try:
+                with user_errors(folder):
+                    folder.mkdir()
+                yield folder
+                write_text(folder / DONE, "")
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        finally:
+            lock.release()
+
+
+def stamp() -> str:
+    import datetime
+
+    return datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+
+
+def identity(config: dict[str, Any]) -> str:
+    """What makes two runs the same: everything in the configuration that decides the outcome."""
+    return content_hash({k: v for k, v in config.items() if k != "identity"})

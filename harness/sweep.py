@@ -1,0 +1,133 @@
+"""The sweep: a list of jobs, each of which becomes a run in the store."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import terminal
+from harness.data.dataset import Dataset
+from harness.prepare import Prepared
+from harness.protocol import Protocol
+from harness.runs import Run, Store, identity
+from harness.training.cache import Cache
+from zoo.backbone import Backbone
+from zoo.errors import UserError
+from zoo.table import backbone
+
+WEIGHTS = ("auto", "imagenet", "none")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One line of the list: everything about a run but the pictures."""
+
+    backbone: str
+    weights: Path | None
+    origin: dict[str, str]
+    protocol: Protocol
+    folds: int
+    seed: int
+
+
+def plan(backbones: list[str], protocol: Protocol, weights: str, folds: int, seeds: int,
+         demo: bool) -> list[Spec]:
+    """The jobs of a sweep, their weights found (or downloaded) before anything is trained.
+
+    weights: "auto", "imagenet", "none", or a folder. Raises UserError where pretrained weights are
+    wanted and can't be had; on the demo data random ones will do.
+    """
+    specs = []
+    for row in [backbone(name) for name in backbones]:
+        path, origin = find_weights(row, weights, demo)
+        specs += [Spec(row.name, path, origin, protocol, folds, seed) for seed in range(seeds)]
+    return specs
+
+
+def find_weights(row: Backbone, weights: str, demo: bool) -> tuple[Path | None, dict[str, str]]:
+    """The file of pretrained weights, and what the run's record says of it."""
+    from zoo import weights as sources
+
+    if row.pretrained is None:
+        return None, {"origin": "from scratch"}
+    if weights == "none":
+        return None, {"origin": "random"}
+    file = row.pretrained
+    try:
+        path = sources.find(file.name, file.address, file.hash,
+                            None if weights in WEIGHTS else weights)
+    except UserError:
+        if not demo or weights == "imagenet":
+            raise
+        return None, {"origin": "random"}
+    return path, sources.describe(path)
+
+
+def configuration(spec: Spec, prepared: Prepared) -> dict[str, Any]:
+    """What decides the outcome of a run, and its identity."""
+    data = prepared.dataset
+    config: dict[str, Any] = {
+        "backbone": spec.backbone, "weights": spec.origin, "protocol": spec.protocol.to_json(),
+        "data": {"name": Path(data.provenance).name, "provenance": data.provenance,
+                 "hash": data.content_hash, "n": len(data), "classes": list(data.class_names),
+                 "size": list(data.images.shape[1:3])},
+        "folds": spec.folds, "seed": spec.seed}
+    named = {"protocol": {**config["protocol"], "name": ""},
+             "data": config["data"]["hash"]}
+    config["identity"] = identity({**config, **named})
+    config["test"] = test_record(prepared.test)
+    return config
+
+
+def test_record(test: Dataset | None) -> dict[str, Any] | None:
+    if test is None:
+        return None
+    return {"name": Path(test.provenance).name, "hash": test.content_hash, "n": len(test)}
+
+
+def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
+    """Train, judge and record one job, unless the store already holds its run."""
+    from harness import record
+    from harness.training.run import Job, train
+
+    config = configuration(spec, prepared)
+    done = store.find(config["identity"])
+    if done is None:
+        job = Job(prepared.dataset, prepared.folds(spec.folds, spec.seed), backbone(spec.backbone),
+                  spec.weights, spec.protocol, spec.seed)
+        words = f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
+        with store.new(words, config["identity"]) as folder:
+            if folder is not None:
+                outcome = train(job, cache)
+                record.write(folder, config, job, outcome, prepared.test)
+        done = store.find(config["identity"])
+    else:
+        terminal.say(f"{backbone(spec.backbone).title}: finished before ({done.id})")
+        if prepared.test is not None and config["test"] != done.config.get("test"):
+            record.add_test(done, prepared.test, config["test"])
+    if done is None:
+        raise UserError(f"The run was deleted from {store.folder} while it was written.")
+    return Run(done.folder)
+
+
+def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache) -> list[Run]:
+    """Run every job, one after another; its forecasts are made when all are there."""
+    import keras
+
+    runs = []
+    for i, spec in enumerate(specs):
+        title = backbone(spec.backbone).title
+        terminal.say(f"[{i + 1}/{len(specs)}] {title}, weights {spec.origin['origin']}, "
+                     f"protocol {spec.protocol.name}")
+        runs.append(run_job(spec, prepared, store, cache))
+        keras.backend.clear_session()
+    return runs
+
+
+def check_size(rows: list[Backbone], protocol: Protocol) -> None:
+    """Refuse an input size that a backbone can't take, before anything is trained."""
+    for row in rows:
+        if protocol.size and protocol.size < row.minimum:
+            raise UserError(f"{row.title} needs pictures of at least {row.minimum} pixels, not "
+                            f"{protocol.size}: set --size {row.minimum} or more, or leave it out.")
+
+

@@ -1,0 +1,194 @@
+"""Activations of the frozen part of a network, computed once for each view and kept on disk.
+
+Two arrays a view, named by a hash of what went in (pixels, graph, number type):
+the map at the boundary, float16 (n, h, w, c), which stage 2 starts from, and the pooled features
+at the end of the pretrained network, float16 (n, c), which stage 1 learns from.
+
+Rows are in a fixed random order, so that reading from start to end meets the classes mixed.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from harness.training.cache import Cache
+from harness.training.views import Views
+from zoo.errors import UserError
+from zoo.files import atomic, content_hash
+from zoo.graph import Graph, Node, run, to_json
+from zoo.split import join
+
+CHUNK = 512  # pictures rendered at a time
+BATCH = 64
+LARGEST = 65504.0  # float16's
+Step = Callable[[int], None]
+
+POOL = Graph((Node("pool", "global average", ("input",)),), {})
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What is frozen: ``trunk`` up to the boundary, ``tail`` from there to the end of the network."""
+
+    trunk: Graph
+    tail: Graph
+
+    @cached_property
+    def keys(self) -> tuple[str, str]:
+        """Hashes of the trunk, and of trunk and tail."""
+        return graph_hash(self.trunk), graph_hash(self.trunk, self.tail)
+
+
+def graph_hash(*graphs: Graph) -> str:
+    parts: list[Any] = []
+    for graph in graphs:
+        parts += [to_json(graph), *(a for _, a in sorted(graph.arrays.items()))]
+    return content_hash(*parts)
+
+
+def order(n: int) -> np.ndarray:
+    """The picture that each of the ``n`` rows on disk belongs to."""
+    return np.random.default_rng(n).permutation(n)
+
+
+class Table:
+    """An array on disk, read in consecutive rows. Unlike a mapped file, it never counts as memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("rb")
+        version = np.lib.format.read_magic(self.file)
+        if version != (1, 0):
+            raise UserError(f"{path} is no file of this program's. Delete it.")
+        self.shape, _, self.dtype = np.lib.format.read_array_header_1_0(self.file)
+        self.start = self.file.tell()
+        self.row = self.dtype.itemsize * int(np.prod(self.shape[1:]))
+        self.lock = threading.Lock()
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Rows first..last-1."""
+        last = min(last, self.shape[0])
+        out = np.empty((last - first, *self.shape[1:]), self.dtype)
+        with self.lock:
+            self.file.seek(self.start + first * self.row)
+            got = self.file.readinto(memoryview(out).cast("B"))
+        if got != out.nbytes:
+            raise UserError(f"{self.file.name} is cut off. Delete it, and run again.")
+        return out
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Tables of every view, untouched first; ``boundary`` is empty where only features are wanted."""
+
+    boundary: tuple[Table, ...]
+    pooled: tuple[Table, ...]
+    order: np.ndarray
+
+
+def compute(views: Views, count: int, frozen: Frozen, cache: Cache, step: Step, *,
+            maps: bool = True, number_type: str = "float32") -> Activations:
+    """The activations of view 0 and of ``count`` augmented views, from the cache where they are.
+
+    maps: whether stage 2 needs the map at the boundary. step(k) is called after each k pictures
+    that were computed (see :func:`missing`).
+    """
+    wanted = wanted_files(views, count, frozen, maps, number_type)
+    todo = [view for view in range(count + 1) if absent(cache, wanted[view])]
+    if todo:
+        program = compiled(frozen, number_type, maps)
+        sample = program(filled(views.dataset.images[:BATCH]))
+        need = 2 * len(views.dataset) * sum(int(np.prod(out.shape[1:])) for out in sample)
+        cache.make_room(need * len(todo), {cache.path(k) for keys in wanted for k in keys})
+        for view in todo:
+            fill([cache.path(k) for k in wanted[view]], views, view, program, step)
+    tables = [[Table(cache.path(k)) for k in keys] for keys in wanted]
+    return Activations(tuple(t[1] for t in tables if maps), tuple(t[0] for t in tables),
+                       order(len(views.dataset)))
+
+
+def missing(views: Views, count: int, frozen: Frozen, cache: Cache, *, maps: bool = True,
+            number_type: str = "float32") -> int:
+    """How many pictures :func:`compute` will have to pass through the trunk."""
+    wanted = wanted_files(views, count, frozen, maps, number_type)
+    return len(views.dataset) * sum(absent(cache, keys) for keys in wanted)
+
+
+def wanted_files(views: Views, count: int, frozen: Frozen, maps: bool,
+                 number_type: str) -> list[list[str]]:
+    """For each view the keys of its files: pooled features, then the map where it is wanted."""
+    result = []
+    for view in range(count + 1):
+        key = views.key(view)
+        pooled = content_hash("pooled", key, frozen.keys[1], number_type)[:40]
+        boundary = content_hash("boundary", key, frozen.keys[0], number_type)[:40]
+        result.append([pooled, boundary] if maps else [pooled])
+    return result
+
+
+def absent(cache: Cache, keys: list[str]) -> bool:
+    return any(cache.find(key) is None for key in keys)
+
+
+def compiled(frozen: Frozen, number_type: str, maps: bool) -> Any:
+    """A tf.function: raw pictures in, (pooled features, map at the boundary) out."""
+    import tensorflow as tf
+
+    from zoo.rewrite import fast
+
+    trunk, rest = fast(frozen.trunk), fast(join(frozen.tail, POOL))
+
+    @tf.function(reduce_retracing=True)
+    def program(x: Any) -> list[Any]:
+        boundary = run(trunk, x, number_type=number_type)
+        pooled = run(rest, boundary, number_type=number_type)
+        limited = [tf.clip_by_value(out, -LARGEST, LARGEST) for out in (pooled, boundary)]
+        return [tf.cast(out, tf.float16) for out in limited[:1 + maps]]
+
+    return program
+
+
+def fill(paths: list[Path], views: Views, view: int, program: Any, step: Step) -> None:
+    """Render one view, pass it through the trunk, and write its files."""
+    with contextlib.ExitStack() as stack:
+        targets = [stack.enter_context(atomic(p)) for p in paths]
+        with contextlib.ExitStack() as opened:
+            files = [opened.enter_context(t.open("wb")) for t in targets]
+            for pictures in rendered(views, view, order(len(views.dataset))):
+                for start in range(0, len(pictures), BATCH):
+                    part = pictures[start:start + BATCH]
+                    for f, out in zip(files, program(filled(part)), strict=True):
+                        rows = out.numpy()[:len(part)]
+                        if f.tell() == 0:
+                            write_header(f, (len(views.dataset), *rows.shape[1:]))
+                        f.write(rows.tobytes())
+                    step(len(part))
+
+
+def filled(pictures: np.ndarray) -> np.ndarray:
+    """A batch of exactly BATCH pictures, so that nothing is traced twice."""
+    short = BATCH - len(pictures)
+    return np.concatenate([pictures, np.zeros_like(pictures, shape=(short, *pictures.shape[1:]))])
+
+
+def rendered(views: Views, view: int, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The pictures of a view, chunk by chunk, the next one being drawn while one is used."""
+    chunks = [rows[i:i + CHUNK] for i in range(0, len(rows), CHUNK)]
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(views.render, chunks[0], view)
+        for following in [*chunks[1:], None]:
+            now = ahead.result()
+            if following is not None:
+                ahead = pool.submit(views.render, following, view)
+            yield now
+
+
+def write_header(f: IO[bytes], shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(
+        f, {"descr": "<f2", "fortran_order": False, "shape": shape})

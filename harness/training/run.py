@@ -1,0 +1,229 @@
+"""One run: a backbone, a protocol and a data set become a classifier and its records."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import terminal
+from harness.data.dataset import Dataset
+from harness.protocol import Protocol
+from harness.training import activations
+from harness.training.activations import POOL, Frozen
+from harness.training.cache import Cache
+from harness.training.heads import head
+from harness.training.sources import Pictures, Source, Tables
+from harness.training.stages import Stage, Task, Trained, fit
+from harness.training.views import Views
+from harness.training.wise import between
+from zoo.backbone import Backbone
+from zoo.classifier import Classifier
+from zoo.graph import Graph, Node
+from zoo.rewrite import fast
+from zoo.split import cut, join
+
+SAMPLE = 2000  # training features that standardizing looks at
+SUITE = 2000   # distorted pictures that every run is judged on
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train, all decided: cleaned pictures, folds, and the file of weights."""
+
+    dataset: Dataset
+    folds: tuple[tuple[np.ndarray, np.ndarray], ...]
+    backbone: Backbone
+    weights: Path | None
+    protocol: Protocol
+    seed: int = 0
+
+    @property
+    def size(self) -> int:
+        """The side that pictures are resized to inside the model."""
+        return self.protocol.size or max(*self.dataset.images.shape[1:3], self.backbone.minimum)
+
+    @property
+    def from_scratch(self) -> bool:
+        """Nothing pretrained exists: everything is trained in one stage, with stage 1's numbers."""
+        return self.backbone.pretrained is None
+
+
+@dataclass
+class Outcome:
+    """A trained run: one member for each fold, with its learning curves."""
+
+    members: list[Graph] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    number_type: str = "float32"
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+
+    def classifier(self, job: Job) -> Classifier:
+        """The mean of all folds' members."""
+        return Classifier(tuple(fast(m) for m in self.members), job.dataset.class_names,
+                          job.protocol.tta)
+
+
+def train(job: Job, cache: Cache) -> Outcome:
+    """Train every fold of ``job``. Nothing is written but the cache."""
+    from zoo.device import number_type
+
+    outcome = Outcome(number_type=number_type())
+    network = job.backbone.graph(job.size, job.weights)
+    frozen = divide(network, job)
+    views = Views(job.dataset, job.protocol.policy, job.protocol.magnitude)
+    announce(job, frozen, views, cache, outcome.number_type)
+    pooled, source = sources(job, frozen, views, cache, outcome)
+    for train_index, validation_index in job.folds:
+        task = Task(job.dataset.labels, len(job.dataset.class_names),
+                    mask(train_index, len(views.dataset)), mask(validation_index, len(views.dataset)),
+                    job.protocol, job.seed, outcome.number_type)
+        member, history = one_fold(job, frozen, task, pooled, source, outcome)
+        outcome.members.append(member)
+        outcome.history.append(history)
+    return outcome
+
+
+def announce(job: Job, frozen: Frozen, views: Views, cache: Cache, number_type: str) -> None:
+    """Say how long the run will take, from the speed of one batch on this machine."""
+    p = job.protocol
+    count = 0 if p.policy == "none" else p.views
+    whole, tail = speed(job, frozen.trunk, frozen.tail, number_type)
+    computed = 0 if job.from_scratch else activations.missing(
+        views, count, frozen, cache, maps=bool(frozen.trunk.nodes and frozen.tail.nodes),
+        number_type=number_type)
+    rows = sum(len(t) for t, _ in job.folds)
+    judged = sum(len(v) for _, v in job.folds)
+    epochs = p.epochs_1 if job.from_scratch else p.epochs_2 if frozen.tail.nodes else 0
+    # Forward and backward cost three forward passes; judging an epoch costs one for each view.
+    tuning = epochs * (3 * rows + 2 * judged) * tail
+    total = computed * whole + tuning + (judged + SUITE) * whole
+    terminal.say(f"{job.backbone.title}, {p.name}: about {minutes(total)} (activations "
+                 f"{minutes(computed * whole)}, fine-tuning {minutes(tuning)}), less where it "
+                 "stops early.")
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def speed(job: Job, trunk: Graph, tail: Graph, number_type: str) -> tuple[float, float]:
+    """Seconds a picture for the whole network, and for its tail alone."""
+    import tensorflow as tf
+
+    from zoo.graph import run
+
+    def seconds(graph: Graph, x: Any) -> tuple[float, Any]:
+        program = tf.function(lambda x: run(graph, x, number_type=number_type))
+        out = program(x)
+        times = []
+        for _ in range(2):
+            began = time.perf_counter()
+            program(x).numpy()
+            times.append(time.perf_counter() - began)
+        return min(times) / len(x), out
+
+    pictures = tf.constant(activations.filled(job.dataset.images[:activations.BATCH]))
+    before, boundary = seconds(fast(trunk), pictures)
+    after, _ = seconds(fast(join(tail, POOL)), boundary)
+    return before + after, after
+
+
+def mask(index: np.ndarray, n: int) -> np.ndarray:
+    marked = np.zeros(n, bool)
+    marked[index] = True
+    return marked
+
+
+def divide(network: Graph, job: Job) -> Frozen:
+    """The network, cut at the protocol's boundary."""
+    boundary = "all" if job.from_scratch else job.protocol.boundary
+    if boundary == "head":
+        return Frozen(network, Graph((), {}))
+    if boundary == "all":
+        return Frozen(Graph((), {}), network)
+    return Frozen(*cut(network, job.backbone.boundaries[boundary]))
+
+
+def sources(job: Job, frozen: Frozen, views: Views, cache: Cache, outcome: Outcome
+            ) -> tuple[Tables | None, Source]:
+    """What stage 1 reads and what stage 2 reads."""
+    p = job.protocol
+    count = 0 if p.policy == "none" else p.views
+    on_the_fly = Pictures(views, count)
+    if job.from_scratch:
+        return None, on_the_fly
+    maps = bool(frozen.trunk.nodes) and bool(frozen.tail.nodes)
+    total = activations.missing(views, count, frozen, cache, maps=maps,
+                                number_type=outcome.number_type)
+    with outcome.timed("trunk"), terminal.progress(total, f"{job.backbone.title}: activations"
+                                                   ) as bar:
+        found = activations.compute(views, count, frozen, cache, bar.advance, maps=maps,
+                                    number_type=outcome.number_type)
+    pooled = Tables(found.pooled, found.order)
+    return pooled, Tables(found.boundary, found.order) if maps else on_the_fly
+
+
+def one_fold(job: Job, frozen: Frozen, task: Task, pooled: Tables | None, source: Source,
+             outcome: Outcome) -> tuple[Graph, dict[str, Any]]:
+    """Both stages of one fold: the finished graph, and its learning curves."""
+    p, name = job.protocol, job.backbone.title
+    views = 0 if p.policy == "none" else p.views
+    stages: dict[str, Trained] = {}
+    if pooled is None:
+        top = head(p, features(frozen.tail, job), task.classes, job.seed)
+    else:
+        top = head(p, pooled.tables[0].shape[1], task.classes, job.seed, sample(pooled, task))
+        with outcome.timed("stage 1"), watched(p.epochs_1, task, f"{name}: stage 1, head") as step:
+            stages["stage 1"] = fit(top, pooled, task, Stage.first(p), views, step)
+        top = with_weights(top, stages["stage 1"].weights)
+    whole = join(frozen.tail, POOL, top)
+    if frozen.tail.nodes:
+        stage = Stage.first(p) if pooled is None else Stage.second(p)
+        with outcome.timed("stage 2"), watched(stage.epochs, task, f"{name}: stage 2, fine-tuning"
+                                               ) as step:
+            tuned = fit(whole, source, task, stage, views, step)
+            if p.wise and pooled is not None:
+                tuned = between(whole, tuned, source, task, stage, views)
+        stages["stage 2"] = tuned
+        whole = with_weights(whole, tuned.weights)
+    history = {k: {"best": t.best, "wise": t.share, "epochs": t.history} for k, t in stages.items()}
+    return join(frozen.trunk, whole), history
+
+
+def features(tail: Graph, job: Job) -> int:
+    """How many pooled features a network gives: what it does to one empty picture."""
+    from zoo.graph import run
+
+    empty = np.zeros((1, *job.dataset.images.shape[1:]), "float32")
+    return int(run(join(tail, POOL), empty).shape[-1])
+
+
+def sample(pooled: Tables, task: Task) -> np.ndarray:
+    """Features of some training pictures, over all views."""
+    parts = []
+    for view in range(len(pooled.tables)):
+        rows = pooled.tables[view].rows(0, SAMPLE)
+        parts.append(rows[task.train[pooled.order[:len(rows)]]])
+    return np.concatenate(parts).astype("float32")
+
+
+def with_weights(graph: Graph, weights: dict[str, np.ndarray]) -> Graph:
+    return Graph(graph.nodes, {**graph.arrays, **weights})
+
+
+@contextmanager
+def watched(epochs: int, task: Task, title: str) -> Iterator[Any]:
+    with terminal.progress(epochs * int(task.train.sum()), title) as bar:
+        yield bar.advance

@@ -1,0 +1,112 @@
+"""Where a stage's batches come from: tables on disk, or views drawn on the fly."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.training.activations import Table
+from harness.training.views import Views
+
+BLOCK = 256          # rows read at once
+CHUNK_BYTES = 192 << 20  # of rows that are shuffled together
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Whole batches: x (steps, batch, ...), and of each row its picture (steps, batch)."""
+
+    x: np.ndarray
+    picture: np.ndarray
+
+
+class Tables:
+    """Rows of cached views. Each epoch shows every picture once, each block of them in another view."""
+
+    def __init__(self, tables: tuple[Table, ...], order: np.ndarray) -> None:
+        self.tables, self.order = tables, order
+
+    def epoch(self, number: int, allowed: np.ndarray, batch: int, seed: int) -> Iterator[Batch]:
+        """The batches of one epoch; ``allowed`` (N,) marks the pictures that may be seen."""
+        blocks = range(0, len(self.order), BLOCK)
+        shift = np.random.default_rng([seed, 0]).permutation(len(blocks))
+        rng = np.random.default_rng([seed, 1 + number])
+        plan = [(int(b) * BLOCK, int(shift[b] + number) % len(self.tables))
+                for b in rng.permutation(len(blocks))]
+        gather = max(1, int(CHUNK_BYTES // (BLOCK * self.tables[0].row)))
+        groups = [plan[i:i + gather] for i in range(0, len(plan), gather)]
+
+        def load(group: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+            pieces = [self.block(first, view, allowed) for first, view in group]
+            return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+
+        yield from batches(ahead(load, groups), batch, rng)
+
+    def block(self, first: int, view: int, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        picture = self.order[first:first + BLOCK]
+        keep = allowed[picture]
+        return self.tables[view].rows(first, first + BLOCK)[keep], picture[keep]
+
+    def read(self, view: int, allowed: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(rows, pictures) of one view, in the order on disk."""
+        for first in range(0, len(self.order), BLOCK):
+            yield self.block(first, view, allowed)
+
+
+class Pictures:
+    """Views rendered while training: every epoch shows every picture in a view never seen before."""
+
+    def __init__(self, views: Views, count: int) -> None:
+        self.views, self.count = views, count
+
+    def epoch(self, number: int, allowed: np.ndarray, batch: int, seed: int) -> Iterator[Batch]:
+        rng = np.random.default_rng([seed, 1 + number])
+        shuffled = rng.permutation(np.flatnonzero(allowed))
+        size = BLOCK * 2
+        groups = [shuffled[i:i + size] for i in range(0, len(shuffled), size)]
+        # The first views are kept for judging, see ``read``.
+        view = self.count + 1 + number
+        yield from batches(ahead(lambda g: (self.views.render(g, view), g), groups), batch, rng)
+
+    def read(self, view: int, allowed: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        index = np.flatnonzero(allowed)
+        for first in range(0, len(index), BLOCK):
+            part = index[first:first + BLOCK]
+            yield self.views.render(part, view), part
+
+
+Source = Tables | Pictures
+
+
+def ahead(load: Callable[[Any], Any], groups: list[Any]) -> Iterator[Any]:
+    """load(group) for each group, the next one being loaded while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(load, groups[0]) if groups else None
+        for following in [*groups[1:], None]:
+            if coming is None:
+                return
+            now = coming.result()
+            coming = pool.submit(load, following) if following is not None else None
+            yield now
+
+
+def batches(chunks: Iterator[tuple[np.ndarray, np.ndarray]], batch: int,
+            rng: np.random.Generator) -> Iterator[Batch]:
+    """Shuffle each chunk and cut it into whole batches; what is left goes into the next chunk.
+
+    The rows left after the last chunk, fewer than a batch, are not shown in this epoch.
+    """
+    x = picture = None
+    for new_x, new_picture in chunks:
+        x = new_x if x is None else np.concatenate([x, new_x])
+        picture = new_picture if picture is None else np.concatenate([picture, new_picture])
+        steps = len(x) // batch
+        if not steps:
+            continue
+        mixed = rng.permutation(len(x))
+        use, rest = mixed[:steps * batch], mixed[steps * batch:]
+        yield Batch(x[use].reshape(steps, batch, *x.shape[1:]),
+                    picture[use].reshape(steps, batch))
+        x, picture = x[rest], picture[rest]

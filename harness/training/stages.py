@@ -1,0 +1,241 @@
+"""A stage of training: the loop over batches that never leaves the compiled graph."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.protocol import Protocol
+from harness.training.heads import HEAD, LOGITS, trainable
+from harness.training.sources import Source
+from zoo.graph import Graph, run
+
+EVALUATED = 64     # pictures a batch, when judging
+PLATEAU = (3, 0.5)  # epochs without a better loss, and what the rate is then multiplied by
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage trains with: the fields of the protocol that belong to it."""
+
+    epochs: int
+    rate: float
+    decay: float
+    schedule: str
+    warmup: float
+    head_rate: float
+    ema: float
+
+    @classmethod
+    def first(cls, p: Protocol) -> "Stage":
+        return cls(p.epochs_1, p.rate_1, p.decay_1, p.schedule, 0.0, 1.0, 0.0)
+
+    @classmethod
+    def second(cls, p: Protocol) -> "Stage":
+        return cls(p.epochs_2, p.rate_2, p.decay_2, p.schedule, p.warmup, p.head_rate, p.ema)
+
+
+@dataclass
+class Trained:
+    """The weights that are kept, and the learning curves: one record an epoch."""
+
+    weights: Weights
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: int = 0
+    share: float = 1.0  # of the way from the weights before to those after, see wise.py
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned: labels (N,) of all pictures, and which train (N,) and which validate."""
+
+    labels: np.ndarray
+    classes: int
+    train: np.ndarray
+    validation: np.ndarray
+    protocol: Protocol
+    seed: int
+    number_type: str = "float32"
+
+    def targets(self, picture: np.ndarray) -> np.ndarray:
+        """Soft labels float32 (..., K), scaled by the weight of their class."""
+        p = self.protocol
+        smooth = np.full((self.classes, self.classes), p.label_smoothing / self.classes, "float32")
+        smooth[np.diag_indices(self.classes)] += 1 - p.label_smoothing
+        if p.class_weights:
+            counts = np.bincount(self.labels[self.train], minlength=self.classes)
+            smooth *= (self.train.sum() / (self.classes * np.maximum(counts, 1)))[:, None]
+        return smooth[self.labels[picture]]
+
+
+def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
+        step: Callable[[int], None] = lambda n: None) -> Trained:
+    """Train the weights of ``graph`` on what ``source`` shows, and keep the best epoch's.
+
+    The best is the epoch with the lowest loss on validation pictures, the mean over view 0 and
+    the first augmented one (where ``views`` > 0): validation under distortion steers better than
+    clean validation does. step(k) is called after each k pictures.
+    """
+    learner = Learner(graph, task, stage)
+    kept = Trained(learner.weights())
+    lowest, waited, rate = np.inf, 0, 1.0
+    total = max(1, stage.epochs * (int(task.train.sum()) // learner.batch))
+    for epoch in range(stage.epochs):
+        began = time.perf_counter()
+        losses = []
+        for batch in source.epoch(epoch, task.train, learner.batch, task.seed):
+            losses.append(learner.learn(batch.x, task.targets(batch.picture), rate, total))
+            step(batch.picture.size)
+        loss, scores = learner.judge(source, views)
+        kept.history.append({
+            "epoch": epoch + 1, "train_loss": float(np.mean(losses)) if losses else np.nan,
+            "validation_loss": scores[0][0], "validation_accuracy": scores[0][1],
+            "augmented_loss": scores[-1][0], "augmented_accuracy": scores[-1][1],
+            "rate": learner.rate(rate, total), "seconds": time.perf_counter() - began})
+        waited += 1
+        if loss < lowest:
+            lowest, waited, kept.best, kept.weights = loss, 0, epoch + 1, learner.weights()
+        if waited >= task.protocol.patience:
+            break
+        if stage.schedule == "plateau" and waited and waited % PLATEAU[0] == 0:
+            rate *= PLATEAU[1]
+    return kept
+
+
+class Learner:
+    """The variables of one stage and the compiled functions that change and judge them."""
+
+    def __init__(self, graph: Graph, task: Task, stage: Stage) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.graph, self.task, self.stage = graph, task, stage
+        self.batch = min(task.protocol.batch, max(1, int(task.train.sum())))
+        names = trainable(graph)
+        self.variables = {k: tf.Variable(graph.arrays[k], name=k) for k in names}
+        self.averaged = {k: tf.Variable(graph.arrays[k]) for k in names} if stage.ema else {}
+        self.fixed = {k: tf.constant(v) for k, v in graph.arrays.items() if k not in names}
+        self.done = tf.Variable(0, dtype=tf.int64)
+        self.parts = [[k for k in names if (k.split("/")[0] in HEAD) == head]
+                      for head in (False, True)]
+        self.optimizers = [keras.optimizers.AdamW(stage.rate, weight_decay=stage.decay)
+                           for _ in self.parts]
+        for optimizer, part in zip(self.optimizers, self.parts, strict=True):
+            optimizer.build([self.variables[k] for k in part])
+        self._learn = tf.function(self.steps, reduce_retracing=True)
+        self._predict = tf.function(self.logits, reduce_retracing=True)
+
+    def weights(self) -> Weights:
+        """The weights to keep: the moving average where there is one."""
+        return {k: v.numpy() for k, v in (self.averaged or self.variables).items()}
+
+    def set_weights(self, weights: Weights) -> None:
+        for k, v in weights.items():
+            (self.averaged or self.variables)[k].assign(v)
+
+    def judge(self, source: Source, views: int) -> tuple[float, list[tuple[float, float]]]:
+        """The loss that decides what is kept, and (loss, accuracy) of each view it is a mean of."""
+        scores = [self.score(source.read(view, self.task.validation))
+                  for view in ((0, 1) if views else (0,))]
+        return float(np.mean([s[0] for s in scores])), scores
+
+    def learn(self, x: np.ndarray, y: np.ndarray, factor: float, total: int) -> float:
+        """Take a step for each batch in x (steps, batch, ...); the mean loss."""
+        import tensorflow as tf
+
+        return float(self._learn(x, y, tf.constant(factor, "float32"), tf.constant(total, tf.int64)))
+
+    def steps(self, x: Any, y: Any, factor: Any, total: Any) -> Any:
+        import tensorflow as tf
+
+        sum_of_losses = tf.constant(0.0)
+        for i in tf.range(tf.shape(x)[0]):
+            sum_of_losses += self.one_step(x[i], y[i], factor, total)
+        return sum_of_losses / tf.cast(tf.shape(x)[0], "float32")
+
+    def one_step(self, x: Any, y: Any, factor: Any, total: Any) -> Any:
+        import tensorflow as tf
+
+        seed = tf.stack([tf.constant(self.task.seed, tf.int64), self.done * len(self.graph.nodes)])
+        with tf.GradientTape() as tape:
+            logits = run(self.graph, x, weights={**self.fixed, **self.variables}, seed=seed,
+                         until=LOGITS, number_type=self.task.number_type)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+            penalized = loss + self.penalty()
+        names = [k for part in self.parts for k in part]
+        gradients = dict(zip(names, tape.gradient(penalized, [self.variables[k] for k in names]),
+                             strict=True))
+        rate = self.scheduled(factor, total)
+        for optimizer, part, times in zip(self.optimizers, self.parts,
+                                          (1.0, self.stage.head_rate), strict=True):
+            if part:
+                optimizer.learning_rate.assign(rate * times)
+                optimizer.apply([gradients[k] for k in part], [self.variables[k] for k in part])
+        self.average()
+        self.done.assign_add(1)
+        return loss
+
+    def penalty(self) -> Any:
+        import tensorflow as tf
+
+        kernels = [v for k, v in self.variables.items() if k.split("/")[0] in HEAD
+                   and k.endswith("kernel")]
+        p = self.task.protocol
+        return tf.add_n([p.l1 * tf.reduce_sum(tf.abs(k)) + p.l2 * tf.reduce_sum(k * k)
+                         for k in kernels])
+
+    def scheduled(self, factor: Any, total: Any) -> Any:
+        """The learning rate of this step: warm-up, then half a cosine; or the plateau's factor."""
+        import tensorflow as tf
+
+        if self.stage.schedule != "cosine":
+            return self.stage.rate * factor
+        share = tf.cast(self.done, "float32") / tf.cast(total, "float32")
+        warm = tf.minimum(1.0, (share + 1e-3) / max(self.stage.warmup, 1e-3))
+        rest = tf.clip_by_value((share - self.stage.warmup) / (1 - self.stage.warmup), 0.0, 1.0)
+        return self.stage.rate * warm * 0.5 * (1 + tf.cos(np.pi * rest))
+
+    def rate(self, factor: float, total: int) -> float:
+        return float(self.scheduled(factor, total))
+
+    def average(self) -> None:
+        """Exponential moving average; a short memory at first, so that the start is forgotten."""
+        import tensorflow as tf
+
+        if self.averaged:
+            done = tf.cast(self.done, "float32")
+            decay = tf.minimum(self.stage.ema, (1 + done) / (10 + done))
+            for k, mean in self.averaged.items():
+                mean.assign(decay * mean + (1 - decay) * self.variables[k])
+
+    def logits(self, x: Any) -> Any:
+        return run(self.graph, x, weights={**self.fixed, **(self.averaged or self.variables)},
+                   until=LOGITS, number_type=self.task.number_type)
+
+    def score(self, rows: Iterator[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+        """(cross entropy with smoothed labels, accuracy) of the weights that would be kept."""
+        smooth = self.task.protocol.label_smoothing
+        losses, hits = [], []
+        for logits, picture in predictions(self._predict, rows):
+            labels = self.task.labels[picture]
+            shifted = logits - logits.max(1, keepdims=True)
+            log = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+            losses.append(-(1 - smooth) * log[np.arange(len(labels)), labels]
+                          - smooth * log.mean(1))
+            hits.append(logits.argmax(1) == labels)
+        return float(np.mean(np.concatenate(losses))), float(np.mean(np.concatenate(hits)))
+
+
+def predictions(program: Callable[[Any], Any], rows: Iterator[tuple[np.ndarray, np.ndarray]]
+                ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(outputs, pictures) batch by batch, each batch filled up to one size."""
+    for x, picture in rows:
+        for start in range(0, len(x), EVALUATED):
+            part = x[start:start + EVALUATED]
+            short = EVALUATED - len(part)
+            full = np.concatenate([part, np.zeros_like(part, shape=(short, *part.shape[1:]))])
+            yield np.asarray(program(full))[:len(part)], picture[start:start + EVALUATED]
