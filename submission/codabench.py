@@ -1,0 +1,260 @@
+"""The platform's API, as its recorded answers show it: one method a call, plain values back.
+
+    Client                   the calls that a participant needs; it never sends any other
+    Competition, Phase       what a submission must know of them
+    Row                      one submission as the platform shows it
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from submission.transport import Refused, Transport
+from zoo.errors import UserError
+
+DEFAULT_HOST = "https://www.codabench.org"
+ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase. Limits are None where it has none; ``seconds`` is its execution time limit."""
+
+    id: int
+    name: str
+    status: str                     # Previous, Current, Next
+    start: str
+    end: str
+    seconds: int
+    tasks: int
+    per_day: int | None
+    per_person: int | None
+    used_today: int
+    used: int
+    hides_output: bool
+
+    @property
+    def open(self) -> bool:
+        return self.status == "Current"
+
+
+@dataclass(frozen=True)
+class Competition:
+    """One competition. ``columns`` are the keys of the scores that a finished submission has."""
+
+    id: int
+    title: str
+    participant: str | None         # approved, pending, denied, None: not registered
+    phases: tuple[Phase, ...]
+    columns: tuple[str, ...]
+    primary: str | None             # the column that ranks
+
+    def phase(self, wanted: str | int | None) -> Phase:
+        """The phase of that number or name; None: the open one. Raises UserError with the list."""
+        found = [p for p in self.phases
+                 if (p.open if wanted is None else str(wanted) in (str(p.id), p.name))]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(f"{p.name} ({p.id}, {_when(p)})" for p in self.phases) or "none"
+        what = "has no open phase" if wanted is None else f"has no single phase {str(wanted)!r}"
+        raise UserError(f"Competition {self.id} ({self.title}) {what}. Its phases: {names}. "
+                        "Choose one with --phase.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A submission on the platform. ``scores`` has one value a column: doubled rows count once."""
+
+    id: int
+    status: str
+    details: str
+    filename: str
+    owner: str
+    phase: int
+    phase_name: str
+    created: str
+    parent: int | None
+    children: tuple[int, ...]
+    has_children: bool
+    task: str
+    on_leaderboard: bool
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDS
+
+
+class Client:
+    """A participant's view of one host. All calls raise Refused or Unreachable; see transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.host = transport.host
+
+    def username(self) -> str:
+        """Whose token it is."""
+        return str(_dict(self.transport.get("/api/my_profile/"), "profile").get("username") or "")
+
+    def competitions(self) -> list[tuple[int, str]]:
+        """Number and title of the competitions that the user takes part in."""
+        rows = self.transport.get("/api/competitions/", participating_in="true", type="any")
+        return [(int(row["id"]), str(row.get("title", ""))) for row in _list(rows, "competitions")]
+
+    def competition(self, number: int) -> Competition:
+        """Everything about one competition, its phases with the user's own counts."""
+        return parse_competition(_dict(self.transport.get(f"/api/competitions/{number}/"),
+                                       "competition"))
+
+    def may_submit(self, phase: int) -> tuple[bool, str]:
+        """Whether limits and approval allow one more, and why not. Says yes for closed phases."""
+        answer = _dict(self.transport.get(f"/api/can_make_submission/{phase}/"), "permission")
+        return bool(answer.get("can")), str(answer.get("reason") or "")
+
+    def storage(self) -> tuple[float, float]:
+        """Bytes used and bytes allowed. The API gives the first in bytes, the second in GB."""
+        answer = _dict(self.transport.get("/api/user_quota/"), "quota")
+        return float(answer.get("storage_used") or 0), float(answer.get("quota") or 0) * 1e9
+
+    def announce(self, competition: int, name: str, size: int) -> tuple[str, str]:
+        """Announce an upload -> its key, and the address to PUT it to.
+
+        Made twice it leaves an empty entry among the user's files, nothing worse.
+        """
+        body = {"type": "submission", "competition": competition, "request_sassy_file_name": name,
+                "file_name": name, "file_size": size}
+        answer = _dict(self.transport.post("/api/datasets/", body, repeatable=True), "upload")
+        key, address = answer.get("key"), answer.get("sassy_url")
+        if not isinstance(key, str) or not isinstance(address, str):
+            raise UserError(f"{self.host} gave no address for the upload. Nothing was submitted.")
+        return key, address
+
+    def complete(self, key: str) -> None:
+        """Say that the upload is there."""
+        self.transport.put(f"/api/datasets/completed/{key}/")
+
+    def create(self, key: str, phase: int) -> int | None:
+        """Submit an upload -> the submission's number; None where the answer doesn't say.
+
+        Never repeated: raises Unclear where no usable answer came.
+        """
+        answer = self.transport.post("/api/submissions/", {"data": key, "phase": phase},
+                                     repeatable=False)
+        number = answer.get("id") if isinstance(answer, dict) else None
+        return number if isinstance(number, int) else None
+
+    def submission(self, number: int) -> Row:
+        """One submission."""
+        return parse_row(_dict(self.transport.get(f"/api/submissions/{number}/"), "submission"))
+
+    def submissions(self, owner: str, *, phase: int | None = None,
+                    competition: int | None = None) -> list[Row]:
+        """The user's own submissions in a phase or a competition, children left out."""
+        query = {"phase": phase} if phase is not None else {"phase__competition": competition}
+        rows = [parse_row(_dict(row, "submission")) for row in
+                _list(self.transport.get("/api/submissions/", **query), "submissions")]
+        return [row for row in rows if row.owner == owner and row.parent is None]
+
+    def details(self, number: int) -> dict[str, Any]:
+        """Addresses of the logs and results of one submission."""
+        return _dict(self.transport.get(f"/api/submissions/{number}/get_details/"), "details")
+
+    def cancel(self, number: int) -> bool:
+        """Ask to cancel. True says that it was marked, not that it stopped."""
+        answer = self.transport.get(f"/api/submissions/{number}/cancel_submission/")
+        return bool(_dict(answer, "cancellation").get("canceled"))
+
+    def leaderboard(self, phase: int) -> dict[str, Any]:
+        """The leaderboard of a phase: ``submissions`` in order, ``tasks`` with their columns."""
+        return _dict(self.transport.get(f"/api/phases/{phase}/get_leaderboard/"), "leaderboard")
+
+    def missing(self, number: int) -> bool:
+        """Whether the platform no longer has (or never showed us) this submission."""
+        try:
+            self.submission(number)
+        except Refused as e:
+            if e.status == 404:
+                return True
+            raise
+        return False
+
+
+def parse_competition(body: dict[str, Any]) -> Competition:
+    """A competition from its JSON; missing fields get cautious values."""
+    boards = body.get("leaderboards") or [{}]
+    columns = [c for c in _list(boards[0].get("columns") or [], "columns")
+               if not c.get("computation") and not c.get("hidden")]
+    columns.sort(key=lambda column: column.get("index") or 0)
+    keys = [str(column["key"]) for column in columns]
+    primary = next((str(c["key"]) for c in columns
+                    if c.get("index") == boards[0].get("primary_index")), None)
+    return Competition(
+        id=int(body["id"]), title=str(body.get("title") or ""),
+        participant=body.get("participant_status"),
+        phases=tuple(_phase(p) for p in _list(body.get("phases") or [], "phases")),
+        columns=tuple(keys), primary=primary or (keys[0] if keys else None))
+
+
+def _phase(body: dict[str, Any]) -> Phase:
+    limited = bool(body.get("has_max_submissions"))
+    return Phase(
+        id=int(body["id"]), name=str(body.get("name") or ""), status=str(body.get("status") or ""),
+        start=str(body.get("start") or ""), end=str(body.get("end") or ""),
+        seconds=int(body.get("execution_time_limit") or 600), tasks=len(body.get("tasks") or []),
+        per_day=body.get("max_submissions_per_day") if limited else None,
+        per_person=body.get("max_submissions_per_person") if limited else None,
+        used_today=int(body.get("used_submissions_per_day") or 0),
+        used=int(body.get("used_submissions_per_person") or 0),
+        hides_output=bool(body.get("hide_output")))
+
+
+def parse_row(body: dict[str, Any]) -> Row:
+    """A submission from its JSON."""
+    task = body.get("task")
+    return Row(
+        id=int(body["id"]), status=str(body.get("status") or ""),
+        details=str(body.get("status_details") or ""), filename=str(body.get("filename") or ""),
+        owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
+        phase_name=str(body.get("phase_name") or ""), created=str(body.get("created_when") or ""),
+        parent=body.get("parent"), children=_children(body.get("children") or []),
+        has_children=bool(body.get("has_children")),
+        task=str(task.get("name") or "") if isinstance(task, dict) else "",
+        on_leaderboard=bool(body.get("on_leaderboard")),
+        scores=column_scores(body.get("scores") or []))
+
+
+def column_scores(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Column key -> value. Scores come as text; of doubled rows the newest counts."""
+    scores: dict[str, float] = {}
+    for row in sorted(rows, key=lambda row: row.get("id") or 0):
+        try:
+            value = float(row["score"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            scores[str(row.get("column_key"))] = value
+    return scores
+
+
+def _children(values: list[Any]) -> tuple[int, ...]:
+    numbers = [value.get("id") if isinstance(value, dict) else value for value in values]
+    return tuple(sorted(int(number) for number in numbers if number is not None))
+
+
+def _when(phase: Phase) -> str:
+    words = {"Current": "open", "Previous": "closed", "Next": "not started"}
+    return words.get(phase.status, phase.status)
+
+
+def _dict(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(f"The platform's answer about the {what} has an unknown form. "
+                        "Is --host a Codabench server?")
+    return value
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise UserError(f"The platform's answer about the {what} has an unknown form. "
+                        "Is --host a Codabench server?")
+    return value

@@ -1,0 +1,214 @@
+"""What was sent and what came back: an append-only file of JSON lines.
+
+    Ledger(path)             .append(attempt, **facts), .entries(), .scores(), .sending()
+    Entry                    one attempt to submit, folded from its lines
+    read_history(path)       run,score pairs from a CSV file
+
+A line is on the disk before the step that it announces is taken. A crash can leave half a line
+at the end; readers pass over it, and the next line begins on a line of its own.
+"""
+
+import contextlib
+import csv
+import datetime
+import json
+import math
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from zoo import files
+from zoo.errors import UserError
+
+DEFAULT_PATH = Path("runs") / "ledger.jsonl"
+
+# What an attempt can be in, in the order of a good one.
+STATES = {
+    "begun": "nothing was sent",
+    "uploaded": "the file lies on the platform, but it is not submitted",
+    "sending": "the submission was asked for; whether it exists is not known yet",
+    "sent": "one submission exists, and has not ended",
+    "scored": "one submission exists, with its score",
+    "failed": "one submission exists, and failed",
+    "cancelled": "one submission exists, cancelled",
+    "unscored": "one submission exists, finished without a score",
+    "refused": "no submission exists: the platform refused",
+    "gone": "a submission existed and is no longer on the platform",
+    "entered": "a score entered by hand",
+}
+UNSENT = ("begun", "uploaded", "sending", "refused")    # to be taken up again
+ENDED = ("scored", "failed", "cancelled", "unscored")
+
+
+@dataclass
+class Entry:
+    """One attempt. Times are UTC, ISO 8601; ``score`` is the platform's ranking column."""
+
+    attempt: str
+    state: str = "begun"
+    time: str = ""                  # of the first line
+    changed: str = ""               # of the last line
+    sha256: str | None = None
+    size: int | None = None
+    run: str | None = None
+    forecast: float | None = None
+    host: str | None = None
+    competition: int | None = None
+    phase: str | None = None
+    phase_id: int | None = None
+    user: str | None = None
+    name: str | None = None         # the file's name on the platform: the mark we look for
+    key: str | None = None          # of the upload
+    submission: int | None = None
+    score: float | None = None
+    scores: dict[str, Any] = field(default_factory=dict)
+    note: str | None = None
+
+
+NAMES = {f.name for f in fields(Entry)} - {"attempt", "time", "changed"}
+
+
+class Ledger:
+    """The file at ``path``; it need not exist."""
+
+    def __init__(self, path: str | os.PathLike[str] = DEFAULT_PATH) -> None:
+        self.path = Path(path)
+
+    def append(self, attempt: str, **facts: Any) -> None:
+        """Add one line about ``attempt`` and wait until it is on the disk.
+
+        ``facts`` are fields of Entry. Raises UserError where the file can't be written.
+        """
+        unknown = set(facts) - NAMES
+        if unknown:
+            raise TypeError(f"no fields of a ledger's entry: {sorted(unknown)}")
+        line = json.dumps({"time": now(), "attempt": attempt, **facts}, default=files.plain,
+                          allow_nan=False)
+        with files.user_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock(".lock", 60):
+                new = not self.path.exists()
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+                try:
+                    os.write(handle, (_newline(handle) + line + "\n").encode())
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                if new:
+                    files.fsync(self.path.parent)
+
+    def entries(self) -> list[Entry]:
+        """All attempts, the oldest first."""
+        found: dict[str, Entry] = {}
+        for line in self._lines():
+            entry = found.setdefault(line["attempt"], Entry(line["attempt"], time=line["time"]))
+            entry.changed = line["time"]
+            for name in NAMES & line.keys():
+                setattr(entry, name, line[name])
+        return list(found.values())
+
+    def scores(self, phase: str | None = None) -> dict[str, float]:
+        """Run -> its newest returned score, of one phase or of any."""
+        return {e.run: e.score for e in self.entries()
+                if e.run and e.score is not None and phase in (None, e.phase)}
+
+    @contextlib.contextmanager
+    def sending(self) -> Iterator[None]:
+        """Hold this while a submission is being sent, so that two processes don't send one each."""
+        with files.user_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._lock(".sending.lock", 0):
+                yield
+        except filelock.Timeout:
+            raise UserError(f"Another `harness submit` with the ledger {self.path} is under way. "
+                            "Wait until it has ended, then run this one again.") from None
+
+    def _lock(self, suffix: str, seconds: float) -> filelock.BaseFileLock:
+        return filelock.FileLock(self.path.with_name(self.path.name + suffix), timeout=seconds)
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as e:
+            raise UserError(f"The ledger {self.path} can't be read ({e.strerror}).") from e
+        for raw in data.split(b"\n"):
+            try:
+                line = json.loads(raw)
+            except (ValueError, RecursionError):
+                continue            # empty, or torn by a crash
+            if isinstance(line, dict) and {"attempt", "time"} <= line.keys():
+                yield line
+
+
+def _newline(handle: int) -> str:
+    """A line's end where a crash left a line without one."""
+    size = os.lseek(handle, 0, os.SEEK_END)
+    return "\n" if size and os.pread(handle, 1, size - 1) != b"\n" else ""
+
+
+def now() -> str:
+    """This moment, UTC, ISO 8601, to the millisecond."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def check_score(value: str | float) -> float:
+    """A returned score, 0 to 1. Raises UserError with what is wrong about it."""
+    try:
+        score = float(value)
+    except ValueError:
+        raise UserError(f"{value!r} is no number") from None
+    if math.isnan(score):
+        raise UserError("the score is not a number (NaN)")
+    if score > 1:
+        raise UserError(f"the score {value} is above 1; write a percentage as a share, 0.94")
+    if score < 0:
+        raise UserError(f"the score {value} is below 0")
+    return score
+
+
+def read_history(path: str | os.PathLike[str],
+                 known_runs: Collection[str] | None = None) -> list[tuple[str, float]]:
+    """Pairs (run, returned score) from a CSV file with the header ``run,score``.
+
+    ``known_runs``: the runs that may stand there; None: any. Raises UserError that names file and
+    line for a score that is no number from 0 to 1, an unknown run, and a run that stands twice.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as f:
+            reader = csv.reader(f)
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist.") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as e:
+        raise UserError(f"{path} can't be read as CSV ({e}).") from None
+    if not rows or [cell.strip().lower() for cell in rows[0][1]] != ["run", "score"]:
+        raise UserError(f"{path}, line 1: the header must be `run,score`.")
+    pairs: dict[str, float] = {}
+    for number, row in rows[1:]:
+        if not any(cell.strip() for cell in row):
+            continue
+        try:
+            run, score = _pair(row, pairs, known_runs)
+        except UserError as e:
+            raise UserError(f"{path}, line {number}: {e}.") from None
+        pairs[run] = score
+    return list(pairs.items())
+
+
+def _pair(row: list[str], pairs: dict[str, float],
+          known_runs: Collection[str] | None) -> tuple[str, float]:
+    if len(row) != 2 or not row[0].strip():
+        raise UserError("a line has a run and a score, with one comma between them")
+    run, score = row[0].strip(), check_score(row[1].strip())
+    if run in pairs:
+        raise UserError(f"the run {run} stands there twice; keep one line")
+    if known_runs is not None and run not in known_runs:
+        raise UserError(f"there is no run {run}; `harness models` lists the runs")
+    return run, score

@@ -1,0 +1,159 @@
+"""Object storage by presigned address: never the API's token, never more than was asked for.
+
+    upload(address, path, sha256)    one PUT, streamed, with exactly ``application/zip``
+    download(address, limit)         bytes, at most ``limit`` of them
+    download_to(address, path, limit)
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from submission.transport import TIMEOUT, Unreachable, new_session
+from zoo import files
+from zoo.errors import UserError
+
+PIECE = 2**20
+MOVED = {301, 302, 303, 307, 308}
+Progress = Callable[[int, int], None]       # bytes sent so far, bytes in all
+
+
+class Body:
+    """A file as the body of a request: streamed, counted and hashed on the way."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.file = path.open("rb")
+        self.size = path.stat().st_size
+        self.progress = progress
+        self.sent = 0
+        self.digest = hashlib.sha256()
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self.file.read(min(size, PIECE) if size > 0 else PIECE)
+        self.digest.update(piece)
+        self.sent += len(piece)
+        self.progress(self.sent, self.size)
+        return piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(), b"")
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda sent, size: None,
+           tries: int = 4, pause: float = 1.0) -> None:
+    """PUT the file to a presigned address. A second PUT replaces the first, so it is tried again.
+
+    Raises UserError where storage refuses, where the file changed meanwhile, and Unreachable
+    after ``tries`` dropped connections.
+    """
+    reason = ""
+    for turn in range(tries):
+        if turn:
+            time.sleep(min(pause * 2 ** (turn - 1), 30.0))
+        try:
+            status, reason = _put(address, path, sha256, progress)
+        except requests.exceptions.RequestException as e:
+            reason = f"the connection broke ({type(e).__name__})"
+            continue
+        if status < 300:
+            return
+        if status < 500:
+            break
+    else:
+        raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {tries} times: "
+                          f"{reason}. Nothing was submitted; run the same command again.")
+    raise UserError(f"The storage at {_host(address)} refuses the upload of {path.name}: {reason}. "
+                    "Nothing was submitted; run the same command again.")
+
+
+def _put(address: str, path: Path, sha256: str, progress: Progress) -> tuple[int, str]:
+    """One PUT -> status and reason. Follows a redirect: there is no credential to lose."""
+    for _ in range(3):
+        body = Body(path, progress)
+        try:
+            response = new_session(None).put(
+                address, data=body, headers={"Content-Type": "application/zip"},
+                timeout=(30.0, 300.0), allow_redirects=False)
+        finally:
+            body.close()
+        if response.status_code in (307, 308):
+            address = urljoin(address, response.headers.get("Location", ""))
+            continue
+        if response.status_code < 300 and body.digest.hexdigest() != sha256:
+            raise UserError(f"{path} changed while it was sent. Nothing was submitted; run the "
+                            "same command again when nobody writes to it.")
+        return response.status_code, f"{response.status_code} {_reason(response)}"
+    return 508, "it redirects in circles"
+
+
+def _reason(response: requests.Response) -> str:
+    """The error code in a storage's XML, else the phrase of the status line."""
+    _, _, rest = response.text[:4000].partition("<Code>")
+    return rest.partition("</Code>")[0][:80] or response.reason or ""
+
+
+def pieces(address: str, limit: int) -> Iterator[bytes]:
+    """The content at a presigned address, piece by piece, without credentials.
+
+    Raises UserError past ``limit`` bytes, Unreachable where it can't be read.
+    """
+    size = 0
+    try:
+        with _open(address) as response:
+            if response.status_code >= 400:
+                raise Unreachable(f"The storage at {_host(address)} answers "
+                                  f"{response.status_code} {_reason(response)}.")
+            for piece in response.iter_content(65536):
+                size += len(piece)
+                if size > limit:
+                    raise UserError(f"A file at {_host(address)} is larger than the "
+                                    f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
+                yield piece
+    except requests.exceptions.RequestException as e:
+        raise Unreachable(f"The storage at {_host(address)} can't be read "
+                          f"({type(e).__name__}).") from None
+
+
+def _open(address: str) -> requests.Response:
+    session = new_session(None)
+    for _ in range(4):
+        response = session.get(address, stream=True, timeout=TIMEOUT, allow_redirects=False)
+        if response.status_code not in MOVED:
+            return response
+        address = urljoin(address, response.headers.get("Location", ""))
+        response.close()
+    raise Unreachable(f"The storage at {_host(address)} redirects in circles.")
+
+
+def download(address: str, limit: int, *, tries: int = 3, pause: float = 1.0) -> bytes:
+    """The content at a presigned address; at most ``limit`` bytes."""
+    for turn in range(tries):
+        try:
+            return b"".join(pieces(address, limit))
+        except Unreachable:
+            if turn == tries - 1:
+                raise
+            time.sleep(pause * 2**turn)
+    return b""
+
+
+def download_to(address: str, path: Path, limit: int) -> int:
+    """Save the content of a presigned address as a whole file; return its size in bytes."""
+    with files.atomic(path) as temporary, temporary.open("wb") as f:
+        for piece in pieces(address, limit):
+            f.write(piece)
+        return f.tell()
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).netloc.rpartition("@")[2]

@@ -1,0 +1,255 @@
+"""HTTP with the platform's API: what is tried again, what is not, and every answer as a sentence.
+
+    Transport.get / put / post     JSON in, JSON out
+    Refused                        the server said no, and why
+    Unreachable                    it could not be asked, after several tries
+    Unclear                        a call that must not be repeated was sent, and no answer came
+
+Reads, and calls that may safely be made twice, are tried again after dropped connections, 5xx,
+429 and web pages in the place of JSON. A call that must not happen twice is tried again only
+where it certainly never reached the server.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.cookies import RequestsCookieJar
+
+from submission.tokens import Token
+from zoo.errors import UserError
+
+TIMEOUT = (10.0, 60.0)              # seconds to connect, seconds of silence
+LARGEST_ANSWER = 32 * 2**20         # bytes of JSON; the longest recorded answer has 0.3 MB
+LONGEST_PAUSE = 60.0                # seconds, whatever Retry-After says
+MOVED = {301, 307, 308}
+
+
+class Refused(UserError):
+    """The server understood and said no. ``status`` is the HTTP status, ``body`` the JSON."""
+
+    def __init__(self, sentence: str, status: int, body: Any = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.body = body
+
+
+class Unreachable(UserError):
+    """No usable answer after all tries. Nothing was changed that may not be changed twice."""
+
+
+class Unclear(UserError):
+    """The call was sent and no usable answer came: it may have happened. ``status`` or None."""
+
+    def __init__(self, sentence: str, status: int | None) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass
+class Trouble(Exception):
+    """One try that failed for a reason that may pass."""
+
+    sentence: str
+    arrived: bool                   # may the server have acted on it?
+    status: int | None = None
+    wait: float = 0.0
+
+
+class HiddenToken(requests.auth.AuthBase):
+    """Puts the token on a request; without one keeps .netrc and the like from adding any."""
+
+    def __init__(self, token: Token | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = self._token.header()
+        return request
+
+
+class NoCookies(RequestsCookieJar):
+    """Keeps nothing: a session cookie beside a token makes the server ask for a CSRF token."""
+
+    def set_cookie(self, cookie: Any, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+def new_session(token: Token | None) -> requests.Session:
+    """A session that sends ``token`` (or no credentials at all) and no cookies."""
+    session = requests.Session()
+    session.auth = HiddenToken(token)
+    session.cookies = NoCookies()
+    session.headers["User-Agent"] = "shift-harness"
+    return session
+
+
+def origin(address: str) -> str:
+    """``scheme://host[:port]`` of an address; https where no scheme is given.
+
+    Raises UserError where that is no web address.
+    """
+    text = address.strip()
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.username is not None:
+        raise UserError(f"{address!r} is no address of a platform. Write it like "
+                        "https://www.codabench.org.")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+class Transport:
+    """One host, one token. ``tries`` and ``pause`` (seconds, doubled each time) rule retries."""
+
+    def __init__(self, host: str, token: Token | None, *, tries: int = 5, pause: float = 1.0,
+                 say: Callable[[str], None] = lambda sentence: None) -> None:
+        self.host = origin(host)
+        self.token = token
+        self.tries = tries
+        self.pause = pause
+        self.say = say
+        self.session = new_session(token)
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read. Raises Refused or Unreachable."""
+        return self.call("GET", path, params=params, repeatable=True)
+
+    def put(self, path: str) -> Any:
+        """A PUT without body; the API's PUTs may be made twice."""
+        return self.call("PUT", path, repeatable=True)
+
+    def post(self, path: str, body: dict[str, Any], *, repeatable: bool) -> Any:
+        """A POST of JSON. Raises Refused, Unreachable, and Unclear where not ``repeatable``."""
+        return self.call("POST", path, body=body, repeatable=repeatable)
+
+    def call(self, method: str, path: str, *, params: dict[str, Any] | None = None,
+             body: Any = None, repeatable: bool) -> Any:
+        """Make one call, with the tries that are safe, and return its JSON."""
+        trouble = None
+        for turn in range(self.tries):
+            if trouble:
+                wait = max(trouble.wait, self.pause * 2 ** (turn - 1))
+                self.say(f"{trouble.sentence} Trying again in {wait:.0f} s.")
+                time.sleep(min(wait, LONGEST_PAUSE))
+            try:
+                return self._once(method, path, params, body)
+            except Trouble as e:
+                trouble = e
+                if e.arrived and not repeatable:
+                    raise Unclear(e.sentence, e.status) from None
+        sentence = trouble.sentence if trouble else f"{self.host} was not asked."
+        raise Unreachable(f"{sentence} {self.tries} tries failed. Try again later.")
+
+    def _once(self, method: str, path: str, params: dict[str, Any] | None, body: Any) -> Any:
+        url = self.host + path
+        for _ in range(3):
+            response = self._send(method, url, params, body)
+            if response.status_code not in MOVED:
+                return self._read(response, method, path)
+            target = urljoin(url, response.headers.get("Location", ""))
+            if urlsplit(target)[:2] != urlsplit(self.host)[:2]:
+                raise UserError(f"{self.host} sends us on to {origin(target)}. The token was not "
+                                f"sent there; if that is the platform, use "
+                                f"`--host {origin(target)}`.")
+            # A moved call was not carried out, so it is made again as it was, not as a GET.
+            url, params = target, None
+        raise UserError(f"{self.host} sends {path} round in circles. Is it the platform's address?")
+
+    def _send(self, method: str, url: str, params: dict[str, Any] | None,
+              body: Any) -> requests.Response:
+        if method != "GET":
+            # The server closes idle connections; a call on a dead one leaves doubt.
+            self.session.close()
+        try:
+            return self.session.request(
+                method, url, params=params, json=body, timeout=TIMEOUT, stream=True,
+                allow_redirects=False, headers={"Accept": "application/json"})
+        except requests.exceptions.SSLError as e:
+            raise UserError(f"The certificate of {self.host} is not trusted "
+                            f"({self._clean(e)}).") from None
+        except requests.exceptions.ConnectTimeout:
+            raise Trouble(f"{self.host} does not answer.", arrived=False) from None
+        except requests.exceptions.ConnectionError as e:
+            if isinstance(_cause(e), urllib3.exceptions.NewConnectionError):
+                raise Trouble(f"{self.host} can't be reached.", arrived=False) from None
+            raise Trouble(f"The connection to {self.host} broke.", arrived=True) from None
+        except requests.exceptions.Timeout:
+            raise Trouble(f"{self.host} fell silent.", arrived=True) from None
+        except requests.exceptions.RequestException as e:
+            raise UserError(f"{self.host} can't be asked ({self._clean(e)}).") from None
+
+    def _read(self, response: requests.Response, method: str, path: str) -> Any:
+        status = response.status_code
+        data = self._data(response)
+        if status in (429, 500, 502, 503, 504):
+            raise Trouble(f"{self.host} answers {status} ({response.reason}).",
+                          arrived=status != 429, status=status, wait=_retry_after(response))
+        if status == 204 or (not data and status < 300):
+            return None
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError):
+            if status >= 400:
+                raise Refused(f"{self.host}{path} answers {status} ({response.reason}).",
+                              status) from None
+            raise Trouble(f"{self.host} answers with a web page in the place of data; it may be "
+                          "under maintenance.", arrived=True, status=status) from None
+        if status < 300:
+            return body
+        raise self._refusal(status, body, method, path)
+
+    def _data(self, response: requests.Response) -> bytes:
+        pieces, size = [], 0
+        try:
+            for piece in response.iter_content(65536):
+                size += len(piece)
+                if size > LARGEST_ANSWER:
+                    raise UserError(f"{self.host} sent more than {LARGEST_ANSWER >> 20} MiB where "
+                                    "a short answer was expected.")
+                pieces.append(piece)
+        except (requests.exceptions.RequestException, OSError):
+            raise Trouble(f"The connection to {self.host} broke.", arrived=True) from None
+        finally:
+            response.close()
+        return b"".join(pieces)
+
+    def _refusal(self, status: int, body: Any, method: str, path: str) -> Refused:
+        reason = self._clean(explain(body))
+        if status in (401, 403) and ("token" in reason.lower() or "credentials" in reason.lower()):
+            source = self.token.source if self.token else "nowhere"
+            return Refused(f"{self.host} does not accept the token from {source}: {reason} "
+                           f"Run `harness login --host {self.host}`.", status, body)
+        return Refused(f"{self.host} refuses {method} {path} ({status}): {reason}", status, body)
+
+    def _clean(self, text: Any) -> str:
+        text = str(text)
+        return self.token.redact(text) if self.token else text
+
+
+def explain(body: Any) -> str:
+    """One sentence from any of the five shapes of the API's error bodies."""
+    if isinstance(body, dict):
+        texts = [explain(value) if key in ("detail", "error", "error_msg", "non_field_errors")
+                 else f"{key}: {explain(value)}" for key, value in body.items()]
+        return " ".join(texts)
+    if isinstance(body, list):
+        return " ".join(explain(value) for value in body)
+    return str(body)[:500]
+
+
+def _cause(e: requests.exceptions.ConnectionError) -> Any:
+    inner = e.args[0] if e.args else None
+    return getattr(inner, "reason", inner)
+
+
+def _retry_after(response: requests.Response) -> float:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else 0.0
