@@ -164,7 +164,8 @@ class Learner:
         with tf.GradientTape() as tape:
             logits = run(self.graph, x, weights={**self.fixed, **self.variables}, seed=seed,
                          until=LOGITS, number_type=self.task.number_type)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+            # Not TensorFlow's fused loss: its gradient is wrong where targets don't sum to 1.
+            loss = -tf.reduce_mean(tf.reduce_sum(y * tf.nn.log_softmax(logits), 1))
             penalized = loss + self.penalty()
         names = [k for part in self.parts for k in part]
         gradients = dict(zip(names, tape.gradient(penalized, [self.variables[k] for k in names]),
