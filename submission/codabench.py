@@ -2,6 +2,7 @@
 
     Client                   the calls that a participant needs; it never sends any other
     Competition, Phase       what a submission must know of them
+    Board                    the columns of scores, and the one that ranks
     Row                      one submission as the platform shows it
 """
 
@@ -9,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from submission.transport import Refused, Transport
+from submission.transport import Transport
 from zoo.errors import UserError
 
 DEFAULT_HOST = "https://www.codabench.org"
@@ -39,15 +40,21 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Board:
+    """The keys of the scores that a finished submission has; ``primary`` is the one that ranks."""
+
+    columns: tuple[str, ...] = ()
+    primary: str | None = None
+
+
+@dataclass(frozen=True)
 class Competition:
-    """One competition. ``columns`` are the keys of the scores that a finished submission has."""
+    """One competition, as the user sees it."""
 
     id: int
     title: str
     participant: str | None         # approved, pending, denied, None: not registered
     phases: tuple[Phase, ...]
-    columns: tuple[str, ...]
-    primary: str | None             # the column that ranks
 
     def phase(self, wanted: str | int | None) -> Phase:
         """The phase of that number or name; None: the open one. Raises UserError with the list."""
@@ -168,31 +175,36 @@ class Client:
         """The leaderboard of a phase: ``submissions`` in order, ``tasks`` with their columns."""
         return _dict(self.transport.get(f"/api/phases/{phase}/get_leaderboard/"), "leaderboard")
 
-    def missing(self, number: int) -> bool:
-        """Whether the platform no longer has (or never showed us) this submission."""
-        try:
-            self.submission(number)
-        except Refused as e:
-            if e.status == 404:
-                return True
-            raise
-        return False
+    def board(self, phase: int) -> Board:
+        """The columns of a phase; participants may read them even where the board is hidden."""
+        body = self.leaderboard(phase)
+        tasks = _list(body.get("tasks") or [], "leaderboard")
+        columns = _list(tasks[0].get("columns") or [], "leaderboard") if tasks else []
+        return parse_board(columns, body.get("primary_index"))
+
+
+def login(transport: Transport, username: str, password: str) -> str:
+    """The token of a user. ``transport`` has none yet. Raises Refused for a wrong password."""
+    body = {"username": username, "password": password}
+    answer = _dict(transport.post("/api/api-token-auth/", body, repeatable=True), "login")
+    return str(answer.get("token") or "")
 
 
 def parse_competition(body: dict[str, Any]) -> Competition:
     """A competition from its JSON; missing fields get cautious values."""
-    boards = body.get("leaderboards") or [{}]
-    columns = [c for c in _list(boards[0].get("columns") or [], "columns")
-               if not c.get("computation") and not c.get("hidden")]
-    columns.sort(key=lambda column: column.get("index") or 0)
-    keys = [str(column["key"]) for column in columns]
-    primary = next((str(c["key"]) for c in columns
-                    if c.get("index") == boards[0].get("primary_index")), None)
     return Competition(
         id=int(body["id"]), title=str(body.get("title") or ""),
         participant=body.get("participant_status"),
-        phases=tuple(_phase(p) for p in _list(body.get("phases") or [], "phases")),
-        columns=tuple(keys), primary=primary or (keys[0] if keys else None))
+        phases=tuple(_phase(p) for p in _list(body.get("phases") or [], "phases")))
+
+
+def parse_board(columns: list[dict[str, Any]], primary: Any) -> Board:
+    """The columns that a submission itself has: not the computed ones, not the hidden ones."""
+    shown = sorted((c for c in columns if not c.get("computation") and not c.get("hidden")),
+                   key=lambda column: column.get("index") or 0)
+    keys = [str(column["key"]) for column in shown]
+    ranking = [str(column["key"]) for column in shown if column.get("index") == primary]
+    return Board(tuple(keys), next(iter(ranking + keys), None))
 
 
 def _phase(body: dict[str, Any]) -> Phase:

@@ -2,19 +2,18 @@
 
     upload(address, path, sha256)    one PUT, streamed, with exactly ``application/zip``
     download(address, limit)         bytes, at most ``limit`` of them
-    download_to(address, path, limit)
+    content_hash(address, sizes)     sha256, read only where the size is one of ``sizes``
 """
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from submission.transport import TIMEOUT, Unreachable, new_session
-from zoo import files
 from zoo.errors import UserError
 
 PIECE = 2**20
@@ -147,12 +146,20 @@ def download(address: str, limit: int, *, tries: int = 3, pause: float = 1.0) ->
     return b""
 
 
-def download_to(address: str, path: Path, limit: int) -> int:
-    """Save the content of a presigned address as a whole file; return its size in bytes."""
-    with files.atomic(path) as temporary, temporary.open("wb") as f:
-        for piece in pieces(address, limit):
-            f.write(piece)
-        return f.tell()
+def content_hash(address: str, sizes: Collection[int]) -> str | None:
+    """The sha256 of what lies there; None, unread, where its size is none of ``sizes``."""
+    digest = hashlib.sha256()
+    try:
+        with _open(address) as response:
+            length = response.headers.get("Content-Length", "")
+            if response.status_code >= 400 or not length.isdigit() or int(length) not in sizes:
+                return None
+            for piece in response.iter_content(PIECE):
+                digest.update(piece)
+    except requests.exceptions.RequestException as e:
+        raise Unreachable(f"The storage at {_host(address)} can't be read "
+                          f"({type(e).__name__}).") from None
+    return digest.hexdigest()
 
 
 def _host(address: str) -> str:

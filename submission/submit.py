@@ -290,11 +290,12 @@ def _find(sender: Sender, entry: Entry) -> Row | None:
     return None
 
 
-def finish(sender: Sender, entry: Entry, competition: Competition, *,
+def finish(sender: Sender, entry: Entry, *,
            seen: Callable[[Outcome], None] = lambda outcome: None,
            timeout: float = 3600.0) -> Outcome:
     """Watch the attempt's submission and record how it ended, or that it still runs."""
-    outcome = watch(sender.client, int(entry.submission or 0), competition, seen=seen,
+    outcome = watch(sender.client, int(entry.submission or 0),
+                    sender.client.board(int(entry.phase_id or 0)), seen=seen,
                     timeout=timeout, scale=sender.scale)
     record_outcome(sender.ledger, entry, outcome)
     return outcome

@@ -1,7 +1,7 @@
 """Watch a submission until its end is certain, although the platform's statuses are not.
 
-    watch(client, number, competition)   -> Outcome
-    read(client, number, competition)    -> Outcome as it stands now
+    watch(client, number, board)   -> Outcome
+    read(client, number, board)    -> Outcome as it stands now
 
 Statuses come in any order, and "Finished" comes before the scores, may turn into "Failed", may
 run again after a crash of the worker, and may never get a score; "Cancelled" may come back to
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from submission.codabench import Client, Competition, Row
+from submission.codabench import Board, Client, Row
 from submission.transport import Refused, Unreachable
 
 # Seconds that an end must stay unchanged. Scores follow "Finished" within a second or two, a
@@ -40,7 +40,7 @@ class Outcome:
     note: str = ""
 
 
-def watch(client: Client, number: int, competition: Competition, *,
+def watch(client: Client, number: int, board: Board, *,
           seen: Callable[[Outcome], None] = lambda outcome: None, timeout: float = 3600.0,
           scale: float = 1.0) -> Outcome:
     """Look again and again until the end is certain, or ``timeout`` seconds have passed.
@@ -51,7 +51,7 @@ def watch(client: Client, number: int, competition: Competition, *,
     outcome, wait = Outcome(number, "running"), SHORTEST
     while True:
         try:
-            new = read(client, number, competition)
+            new = read(client, number, board)
         except Unreachable:
             new = outcome           # maintenance passes; what was seen stays true
         if new != outcome:
@@ -74,7 +74,7 @@ def patience(outcome: Outcome) -> float:
     return PATIENCE["unscored" if incomplete else outcome.state]
 
 
-def read(client: Client, number: int, competition: Competition) -> Outcome:
+def read(client: Client, number: int, board: Board) -> Outcome:
     """One look, children included. Raises Refused and Unreachable like every call."""
     try:
         row = client.submission(number)
@@ -83,26 +83,26 @@ def read(client: Client, number: int, competition: Competition) -> Outcome:
             return Outcome(number, "gone", note="the platform no longer has it")
         raise
     children = [client.submission(child) for child in row.children]
-    return judge(row, children, competition)
+    return judge(row, children, board)
 
 
-def judge(row: Row, children: list[Row], competition: Competition) -> Outcome:
+def judge(row: Row, children: list[Row], board: Board) -> Outcome:
     """What a submission's row, and those of its children, say."""
     if not row.has_children or (row.ended and not children):
-        state, note = _state(row, competition)
-        score = row.scores.get(competition.primary or "")
+        state, note = _state(row, board)
+        score = row.scores.get(board.primary or "")
         return Outcome(row.id, state, row.status, row.details, score, dict(row.scores),
                        (row.id,) if state == "failed" else (), note)
     if not row.ended or not all(child.ended for child in children):
         # A parent that ended while a child runs again is not at its end.
         return Outcome(row.id, "running", row.status, row.details)
-    return _parent(row, children, competition)
+    return _parent(row, children, board)
 
 
-def _state(row: Row, competition: Competition) -> tuple[str, str]:
+def _state(row: Row, board: Board) -> tuple[str, str]:
     """State and note of a row without children."""
-    missing = [key for key in competition.columns if key not in row.scores]
-    ranked = competition.primary in row.scores or (not competition.columns and row.scores)
+    missing = [key for key in board.columns if key not in row.scores]
+    ranked = board.primary in row.scores or (not board.columns and row.scores)
     if not row.ended:
         return "running", ""
     if row.status == "Failed":
@@ -115,8 +115,8 @@ def _state(row: Row, competition: Competition) -> tuple[str, str]:
                         "NaN, or left the column out")
 
 
-def _parent(row: Row, children: list[Row], competition: Competition) -> Outcome:
-    states = [_state(child, competition) for child in children]
+def _parent(row: Row, children: list[Row], board: Board) -> Outcome:
+    states = [_state(child, board) for child in children]
     names = [child.task or str(child.id) for child in children]
     if len(set(names)) < len(names):
         names = [f"{name} ({child.id})" for name, child in zip(names, children, strict=True)]
@@ -126,7 +126,7 @@ def _parent(row: Row, children: list[Row], competition: Competition) -> Outcome:
            if state != "scored" or note]
     worst = next((state for state in ("failed", "cancelled", "unscored")
                   if any(s == state for s, _ in states)), "scored")
-    values = [child.scores.get(competition.primary or "") for child in children]
+    values = [child.scores.get(board.primary or "") for child in children]
     known = [value for value in values if value is not None]
     return Outcome(
         row.id, worst, row.status, row.details,

@@ -1,0 +1,100 @@
+"""harness submit: one zip, sent at most once, watched to its score."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli import options, remote
+
+if TYPE_CHECKING:
+    from submission.storage import Progress
+    from submission.watch import Outcome
+
+
+@click.command()
+@click.argument("zip_path", metavar="ZIP", type=click.Path(path_type=Path))
+@remote.host
+@remote.competition
+@remote.phase
+@click.option("--force", is_flag=True, help="Send a zip that the check objects to, or bytes whose "
+                                            "submission has ended. Opens no closed phase.")
+@click.option("--no-wait", is_flag=True, help="Don't watch it; `harness status` does that later.")
+@click.option("--timeout", default=3600.0, show_default=True, metavar="SECONDS",
+              type=click.FloatRange(min=0), help="Stop watching after this time. The submission "
+                                                 "goes on.")
+@options.runs
+@options.json_path
+def command(zip_path: Path, host: str, competition: int | None, phase: str | None, force: bool,
+            no_wait: bool, timeout: float, runs: str, json_path: Path | None) -> None:
+    """Check ZIP, upload it, submit it once, watch it, and record its score.
+
+    Refuses before the upload: a zip that would fail, a closed phase, a spent limit, bytes that
+    were sent before. After a crash or a broken connection run the same command again: it looks
+    for its own submission first, and sends none twice. The ledger says what exists.
+
+    Exit code: 0 with a score, 1 when the submission failed, 2 when nothing could be sent.
+
+    \b
+    harness submit submission.zip --competition 4430
+    harness submit submission.zip --competition 4430 --phase "Final Phase"
+    """
+    from harness import terminal
+    from submission import submit
+    from zoo.files import write_json
+
+    parcel = submit.inspect(zip_path)
+    if not force:
+        submit.require_checked(zip_path)
+    client = remote.connect(host)
+    ledger = remote.open_ledger(runs)
+    user = client.username()
+    found = remote.choose(client, competition)
+    with upload_bar() as bar:
+        sender = submit.Sender(client, ledger, say=remote.progress, progress=bar)
+        entry = submit.send(sender, parcel, found, found.phase(phase), user, force=force)
+    terminal.say(f"Submission {entry.submission} is in the phase {entry.phase} of {found.title}.")
+    if no_wait:
+        terminal.next_command(f"harness status {entry.submission} --watch")
+        return
+    outcome = submit.finish(sender, entry, seen=announce, timeout=timeout)
+    if json_path:
+        write_json(json_path, remote.outcome_facts(entry, outcome))
+    terminal.print_table([remote.outcome_row(entry, outcome)], remote.HEADINGS)
+    if outcome.state == "failed":
+        remote.show_failure(client, outcome)
+        terminal.next_command(f"harness logs {outcome.number} --to logs")
+        raise click.exceptions.Exit(1)
+    terminal.next_command("harness leaderboard" if outcome.state == "scored"
+                          else f"harness status {outcome.number} --watch")
+
+
+def announce(outcome: "Outcome") -> None:
+    """One line a change of status."""
+    remote.progress(f"{outcome.status} {outcome.details}".rstrip())
+
+
+@contextlib.contextmanager
+def upload_bar() -> "Iterator[Progress]":
+    """A progress bar on standard error that appears with the first bytes, on terminals only."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    bar = progress.Progress(
+        "Uploading", progress.BarColumn(), progress.DownloadColumn(),
+        progress.TransferSpeedColumn(), progress.TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal, transient=True)
+
+    def advance(sent: int, size: int) -> None:
+        if not bar.tasks:
+            bar.start()
+            bar.add_task("upload")
+        bar.update(bar.task_ids[0], completed=sent, total=size)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()

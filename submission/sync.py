@@ -1,0 +1,141 @@
+"""Match what the platform has with what the ledger holds.
+
+    sync(client, ledger, ...)    -> one Change for every submission on either side
+"""
+
+import re
+import uuid
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from submission import storage
+from submission.codabench import Board, Client, Competition, Row
+from submission.ledger import Entry, Ledger
+from submission.submit import Parcel, inspect, record_outcome
+from submission.transport import Refused
+from submission.watch import Outcome, read
+from zoo.errors import UserError
+
+MARK = re.compile(r"harness-([0-9a-f]{12})-")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One submission after syncing: the entry, and what was done about it."""
+
+    entry: Entry
+    what: str                       # unchanged, updated, added, gone, not sent
+
+
+def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
+         zips: list[Path]) -> list[Change]:
+    """Bring the ledger up to date with the user's submissions in one competition.
+
+    Submissions that the ledger doesn't know are added; ``zips`` (files of ours) tell which bytes
+    they were. Attempts without a submission, and submissions that the platform lost, are marked.
+    """
+    parcels = [inspect(path) for path in zips]
+    mine = [e for e in ledger.entries()
+            if e.host == client.host and e.competition == competition.id
+            and e.user in (None, user)]
+    rows = client.submissions(user, competition=competition.id)
+    boards: dict[int, Board] = {}
+    changes, matched = [], set()
+    for row in reversed(rows):
+        if row.phase not in boards:
+            boards[row.phase] = client.board(row.phase)
+        outcome = read(client, row.id, boards[row.phase])
+        entry = _entry_of(row, mine)
+        if entry is None:
+            entry = _add(client, ledger, competition, user, row, outcome, mine, parcels)
+            changes.append(Change(entry, "added"))
+        else:
+            changes.append(Change(entry, _update(ledger, entry, row, outcome)))
+        matched.add(entry.attempt)
+    return changes + [_absent(client, ledger, e) for e in mine if e.attempt not in matched]
+
+
+def _entry_of(row: Row, entries: list[Entry]) -> Entry | None:
+    """The attempt that made this submission: by its number, else by its name."""
+    for entry in entries:
+        if entry.submission == row.id:
+            return entry
+    for entry in entries:
+        if (entry.submission is None and entry.name
+                and row.filename.startswith(Path(entry.name).stem)):
+            return entry
+    return None
+
+
+def _update(ledger: Ledger, entry: Entry, row: Row, outcome: Outcome) -> str:
+    found = entry.submission is None
+    if found:
+        ledger.append(entry.attempt, submission=row.id, state="sent")
+        entry.submission, entry.state = row.id, "sent"
+    return "updated" if record_outcome(ledger, entry, outcome) or found else "unchanged"
+
+
+def _add(client: Client, ledger: Ledger, competition: Competition, user: str, row: Row,
+         outcome: Outcome, entries: list[Entry], parcels: list[Parcel]) -> Entry:
+    parcel = _bytes_of(client, row, entries, parcels)
+    facts = {"state": "sent", "host": client.host, "competition": competition.id,
+             "phase": row.phase_name, "phase_id": row.phase, "user": user, "name": row.filename,
+             "submission": row.id, "note": "found on the platform"}
+    if parcel:
+        facts |= {"sha256": parcel.sha256, "size": parcel.size, "run": parcel.run,
+                  "forecast": parcel.forecast}
+    entry = Entry(uuid.uuid4().hex[:12])
+    ledger.append(entry.attempt, **facts)
+    for name, value in facts.items():
+        setattr(entry, name, value)
+    record_outcome(ledger, entry, outcome)
+    return entry
+
+
+def _bytes_of(client: Client, row: Row, entries: list[Entry],
+              parcels: list[Parcel]) -> Parcel | None:
+    """Which bytes of ours a submission has: by its name, else by reading it where sizes agree."""
+    known = parcels + [Parcel(Path(str(e.name)), e.sha256, int(e.size or 0), e.run, e.forecast)
+                       for e in entries if e.sha256]
+    mark = MARK.match(row.filename)
+    if mark:
+        return next((p for p in known if p.sha256.startswith(mark[1])), None)
+    try:
+        address = client.details(row.id).get("data_file")
+        found = storage.content_hash(str(address), {p.size for p in known}) if address else None
+    except Refused:
+        return None                 # the phase hides it
+    return next((p for p in known if p.sha256 == found), None)
+
+
+def _absent(client: Client, ledger: Ledger, entry: Entry) -> Change:
+    """An attempt that the platform's list doesn't show."""
+    if entry.submission is None:
+        if entry.state == "sending":
+            facts = {"state": "uploaded", "note": "no submission exists"}
+            ledger.append(entry.attempt, **facts)
+            entry.state, entry.note = facts["state"], facts["note"]
+        return Change(entry, "not sent")
+    if entry.state == "gone" or not _deleted(client, entry.submission):
+        return Change(entry, "unchanged")
+    ledger.append(entry.attempt, state="gone", note="the platform no longer has it")
+    entry.state = "gone"
+    return Change(entry, "gone")
+
+
+def _deleted(client: Client, number: int) -> bool:
+    try:
+        client.submission(number)
+    except Refused as e:
+        return e.status == 404
+    return False
+
+
+def known_zips(folders: list[Path]) -> list[Path]:
+    """All zips in ``folders``. Raises UserError for a folder that does not exist."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is no folder. Name the folder that your zips lie in.")
+    return sorted(path for folder in folders for path in folder.glob("*.zip")
+                  if zipfile.is_zipfile(path))
