@@ -10,9 +10,9 @@ def update(store: Store) -> list[dict[str, object]]:
     Runs on one data set are forecast together, since they share what was returned.
     """
     from harness.judge.forecast import forecast_runs
-    from submission.ledger import returned_scores
+    from submission.ledger import Ledger
 
-    returned = returned_scores(store.folder)
+    returned = Ledger(store.folder / "ledger.jsonl").scores()
     groups: dict[str, list[Run]] = {}
     for run in store.finished():
         groups.setdefault(run.config["data"]["hash"], []).append(run)

@@ -25,9 +25,9 @@ def records(store: Store, select: str = "forecast") -> list[dict[str, Any]]:
     Keys: see COLUMNS, with accuracies as fractions, and "data", "data_name", "low", "high".
     """
     from harness.judge.select import order
-    from submission.ledger import returned_scores
+    from submission.ledger import Ledger
 
-    returned = returned_scores(store.folder)
+    returned = Ledger(store.folder / "ledger.jsonl").scores()
     found = [record(run, returned.get(run.id)) for run in store.finished()]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in found:

@@ -15,7 +15,8 @@ from harness.training.run import SUITE, Job, Outcome
 from zoo.classifier import Classifier
 from zoo.files import write_arrays, write_json
 
-TIMED = 64  # pictures whose prediction is timed
+TIMED = 64    # pictures whose prediction is timed
+SAMPLE = 512  # validation pictures that are kept with the run, for its zip's dry run and the page
 
 
 def write(folder: Path, config: dict[str, Any], job: Job, outcome: Outcome,
@@ -47,9 +48,11 @@ def write(folder: Path, config: dict[str, Any], job: Job, outcome: Outcome,
             "parameters": classifier.parameters, "milliseconds": milliseconds(classifier, job)}
     with outcome.timed("suite"):
         suite = stress(members, fold, index, job)
-        found["suite"] = {name: share(suite, suite["held_out"] == held)
-                          for name, held in (("held_out", True), ("trained_on", False))}
+        found["suite"] = suite_metrics(suite)
+    shown = np.sort(np.random.default_rng(0).permutation(len(index))[:SAMPLE])
     with outcome.timed("writing"):
+        write_arrays(folder / "sample.npz", images=job.dataset.images[index[shown]],
+                     position=shown)
         classifier.save(folder / "classifier")
         write_json(folder / "config.json", config)
         write_json(folder / "history.json", outcome.history)
@@ -75,6 +78,12 @@ def stress(members: list[Classifier], fold: np.ndarray, index: np.ndarray, job: 
     return {"probabilities": probabilities, "label": suite.label,
             "source": index[suite.source], "operation": suite.operation,
             "strength": suite.strength, "held_out": suite.held_out}
+
+
+def suite_metrics(suite: dict[str, np.ndarray]) -> dict[str, float | None]:
+    """Accuracy on distortions that training never showed, and on those that it did."""
+    return {name: share(suite, suite["held_out"] == held)
+            for name, held in (("held_out", True), ("trained_on", False))}
 
 
 def share(suite: dict[str, np.ndarray], rows: np.ndarray) -> float | None:

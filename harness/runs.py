@@ -61,6 +61,10 @@ class Run:
         """The stress suite's outcome; empty where none was run."""
         return self._arrays("suite") if (self.folder / "suite.npz").is_file() else {}
 
+    def sample(self) -> dict[str, np.ndarray]:
+        """Some validation pictures, and their positions in the validation arrays."""
+        return self._arrays("sample")
+
     @property
     def classifier_folder(self) -> Path:
         return self.folder / "classifier"

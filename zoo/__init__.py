@@ -1,15 +1,15 @@
 """The zoo: what a network is. It knows Keras and nothing else of ours.
 
->>> from zoo import BACKBONES, Classifier, backbone
->>> backbone("vgg16").parameters
+>>> from zoo import BACKBONES, Classifier
+>>> BACKBONES["vgg16"].parameters
 14714688
 """
 
 from typing import Any
 
-__all__ = ["BACKBONES", "Backbone", "Classifier", "UserError", "backbone"]
+__all__ = ["BACKBONES", "Backbone", "Classifier", "UserError"]
 
-PLACES = {"BACKBONES": "zoo.table", "backbone": "zoo.table", "Backbone": "zoo.backbone",
+PLACES = {"BACKBONES": "zoo.table", "Backbone": "zoo.backbone",
           "Classifier": "zoo.classifier", "UserError": "zoo.errors"}
 
 

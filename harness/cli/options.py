@@ -1,0 +1,37 @@
+"""Options that several commands share, so that they are spelled and explained once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+runs = click.option("--runs", default="runs", show_default=True, metavar="DIR",
+                    help="The folder that runs are kept in.")
+json_path = click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="PATH",
+                         help="Write the facts as JSON, too.")
+images_key = click.option("--images-key", default="images", show_default=True, metavar="KEY",
+                          help="The name of the pictures in the npz file.")
+labels_key = click.option("--labels-key", default="labels", show_default=True, metavar="KEY",
+                          help="The name of the labels in the npz file.")
+
+
+def settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """-s FIELD=VALUE for every field of the protocol."""
+    return click.option(
+        "-s", "--set", "settings", multiple=True, metavar="FIELD=VALUE",
+        help="Change a field of the protocol, such as views=3 or boundary='last block'. "
+             "May be repeated.")(function)
+
+
+def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """("views=3",) as {"views": "3"}."""
+    from zoo.errors import UserError
+
+    found = {}
+    for pair in pairs:
+        field, sign, value = pair.partition("=")
+        if not sign or not field.strip():
+            raise UserError(f"--set wants FIELD=VALUE, such as views=3, not {pair!r}.")
+        found[field.strip()] = value.strip()
+    return found

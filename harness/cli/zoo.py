@@ -1,0 +1,103 @@
+"""harness zoo: the sweep."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@click.option("--data", default="demo", show_default=True, metavar="SOURCE",
+              help="An npz file, a folder of pictures (one folder a class), or demo.")
+@click.option("--test", metavar="SOURCE",
+              help="A labelled file under the shift that you expect; only measured, never learned.")
+@click.option("--weights", default="auto", show_default=True, metavar="DIR|WORD",
+              help="A folder with Keras' files of pretrained weights; or imagenet (Keras' cache, "
+                   "then download), none (random), auto (imagenet; random on the demo if need be).")
+@click.option("--backbones", metavar="NAMES", help="Names, separated by blanks or commas. "
+              "Default: the seven of the report and the small CNN.")
+@click.option("--protocol", metavar="NAME",
+              help="seed, quick or strong. Default: quick on the demo, else strong.")
+@click.option("--folds", default=1, show_default=True, type=click.IntRange(1, 50),
+              help="1: hold out a tenth. K: train K times, each part validating once.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 50),
+              help="Train so many times from different random numbers.")
+@click.option("--size", type=int, help="Resize pictures to this side, inside the model.")
+@click.option("--keep", type=click.Path(path_type=Path), metavar="FILE",
+              help="Positions, one a line, that cleaning must not drop.")
+@click.option("--drop", type=click.Path(path_type=Path), metavar="FILE",
+              help="Positions, one a line, to drop as well.")
+@options.settings
+@options.runs
+@options.images_key
+@options.labels_key
+@options.json_path
+def command(data: str, test: str | None, weights: str, backbones: str | None,
+            protocol: str | None, folds: int, seeds: int, size: int | None, keep: Path | None,
+            drop: Path | None, settings: tuple[str, ...], runs: str, images_key: str,
+            labels_key: str, json_path: Path | None) -> None:
+    """Train backbones under one protocol, forecast their hidden scores, update leaderboard.md.
+
+    Finished runs are not trained again, so the same command goes on after an interruption.
+
+    \b
+    harness zoo
+    harness zoo --data training_set.npz --backbones "vgg16 mobilenetv2"
+    harness zoo --data training_set.npz --protocol strong --set views=8 --folds 5
+    """
+    from harness import protocol as protocols
+    from harness import sweep
+    from harness.prepare import prepare
+    from harness.runs import Store
+    from harness.training import cache
+    from zoo.table import DEFAULT, backbone
+
+    fields: dict[str, Any] = options.parse_settings(settings)
+    if size is not None:
+        fields["size"] = size
+    chosen = protocols.protocol(protocol or ("quick" if data == "demo" else "strong"), fields)
+    names = backbones.replace(",", " ").split() if backbones else list(DEFAULT)
+    sweep.check_size([backbone(n) for n in names], chosen)
+    prepared = prepare(data, test, images_key, labels_key, keep, drop)
+    prepared.folds(folds, 0)
+    specs = sweep.plan(names, chosen, weights, folds, seeds, demo=data == "demo")
+    store = Store(runs)
+    try:
+        done = sweep.sweep(specs, prepared, store, cache.default())
+    finally:
+        if store.finished():
+            close(store)
+    finish(store, {run.id for run in done}, json_path)
+
+
+def close(store: Any) -> None:
+    """Forecast and write the leaderboard, whatever happened to the last run."""
+    from harness import forecasts, leaderboard
+
+    forecasts.update(store)
+    leaderboard.write(store)
+
+
+def finish(store: Any, ids: set[str], json_path: Path | None) -> None:
+    """The closing table, the facts as JSON, and the next command."""
+    from harness import leaderboard, terminal
+    from zoo.files import write_json
+
+    rows = [r for r in leaderboard.records(store) if r["run"] in ids]
+    terminal.print_table([leaderboard.shown(r) for r in rows], CLOSING, title="Best first")
+    times = [{"run": r["run"], **store.run(r["run"]).environment["seconds"]} for r in rows]
+    terminal.print_table(times, {k: k for k in dict.fromkeys(k for t in times for k in t)},
+                         title="Seconds by stage")
+    if json_path:
+        write_json(json_path, rows)
+    terminal.say("leaderboard.md is up to date.")
+    terminal.next_command("harness submission" if str(store.folder) == "runs"
+                          else f"harness submission --runs {store.folder}")
+
+
+CLOSING = {"rank": "#", "backbone": "backbone", "weights": "weights", "protocol": "protocol",
+           "validation": "validation", "test": "test", "gap": "gap", "forecast": "forecast",
+           "interval": "90 % interval", "worst class": "worst class", "milliseconds": "ms/image",
+           "run": "run"}

@@ -1,0 +1,215 @@
+"""Training: caches, batches, stages, and what is kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.data.dataset import Dataset
+from harness.protocol import PRESETS, protocol
+from harness.training import activations, cache, wise
+from harness.training.heads import head, trainable
+from harness.training.sources import Pictures, Tables, batches
+from harness.training.stages import Learner, Stage, Task, fit
+from harness.training.views import Views
+from zoo import UserError
+from zoo.files import write_json
+from zoo.graph import Graph, run
+from zoo.split import cut, join
+from zoo.table import backbone
+
+N, SIDE, CLASSES = 90, 16, 3
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    rng = np.random.default_rng(0)
+    labels = np.arange(N) % CLASSES
+    images = rng.integers(0, 90, (N, SIDE, SIDE, 3), dtype=np.uint8)
+    for k in range(CLASSES):
+        images[labels == k, :, :, k] += 120
+    return Dataset(images, labels.astype("int64"), ("a", "b", "c"), "test")
+
+
+@pytest.fixture(scope="module")
+def frozen() -> activations.Frozen:
+    return activations.Frozen(*cut(backbone("smallcnn3").graph(SIDE), "conv3"))
+
+
+def small_cache(folder: Path, limit: float = 1e9) -> cache.Cache:
+    return cache.Cache(folder, int(limit))
+
+
+def task(dataset: Dataset, **fields: object) -> Task:
+    return Task(dataset.labels, CLASSES, np.arange(N) % 5 > 0, np.arange(N) % 5 == 0,
+                protocol("seed", {"batch": "8", "dense": "0", **fields}), seed=3)
+
+
+def test_cached_activations_are_the_trunks_output(dataset, frozen, tmp_path) -> None:
+    views = Views(dataset, "random")
+    found = activations.compute(views, 1, frozen, small_cache(tmp_path), lambda n: None)
+    for view in (0, 1):
+        pictures = views.render(found.order, view)
+        expected = np.asarray(run(frozen.trunk, pictures))
+        stored = found.boundary[view].rows(0, N)
+        assert stored.dtype == np.float16
+        assert np.allclose(stored, expected, rtol=2e-3, atol=2e-3)
+        pooled = np.asarray(run(join(frozen.tail, activations.POOL), expected))
+        assert np.allclose(found.pooled[view].rows(0, N), pooled, rtol=4e-3, atol=4e-3)
+
+
+def test_the_second_computation_passes_nothing_through_the_trunk(dataset, frozen, tmp_path) -> None:
+    views, store, seen = Views(dataset, "random"), small_cache(tmp_path), []
+    assert activations.missing(views, 2, frozen, store) == 3 * N
+    activations.compute(views, 2, frozen, store, seen.append)
+    assert sum(seen) == 3 * N
+    assert activations.missing(views, 2, frozen, store) == 0
+    activations.compute(views, 2, frozen, store, seen.append)
+    assert sum(seen) == 3 * N
+
+
+def test_other_pixels_or_weights_are_another_file(dataset, frozen, tmp_path) -> None:
+    store = small_cache(tmp_path)
+    activations.compute(Views(dataset, "random"), 0, frozen, store, lambda n: None)
+    changed = Dataset(dataset.images ^ 1, dataset.labels, dataset.class_names, "test")
+    assert activations.missing(Views(changed, "random"), 0, frozen, store) == N
+    other = Graph(frozen.trunk.nodes, {k: v + 1e-3 for k, v in frozen.trunk.arrays.items()})
+    assert activations.missing(Views(dataset, "random"), 0,
+                               activations.Frozen(other, frozen.tail), store) == N
+
+
+def test_a_full_cache_forgets_what_was_used_longest_ago(tmp_path) -> None:
+    import os
+
+    store = small_cache(tmp_path, 3000)
+    for i in range(3):
+        store.path(f"{i}").parent.mkdir(exist_ok=True)
+        store.path(f"{i}").write_bytes(bytes(1000))
+        os.utime(store.path(f"{i}"), (i, i))
+    store.find("0")
+    store.make_room(900, set())
+    assert [store.find(k) is not None for k in "012"] == [True, False, True]
+
+
+def test_a_run_that_can_not_fit_is_told_so(tmp_path) -> None:
+    with pytest.raises(UserError, match="HARNESS_CACHE_LIMIT"):
+        small_cache(tmp_path, 1000).make_room(2000, set())
+
+
+def test_an_epoch_shows_each_training_picture_once_and_no_other(dataset, frozen, tmp_path) -> None:
+    found = activations.compute(Views(dataset, "random"), 1, frozen, small_cache(tmp_path),
+                                lambda n: None)
+    t = task(dataset)
+    for source in (Tables(found.boundary, found.order), Pictures(Views(dataset, "random"), 1)):
+        for number in (0, 1):
+            shown = np.concatenate([b.picture.ravel() for b in
+                                    source.epoch(number, t.train, 8, seed=1)])
+            assert len(set(shown)) == len(shown) == 8 * (t.train.sum() // 8)
+            assert t.train[shown].all()
+
+
+def test_rows_keep_their_pictures(dataset, frozen, tmp_path) -> None:
+    found = activations.compute(Views(dataset, "none"), 0, frozen, small_cache(tmp_path),
+                                lambda n: None)
+    expected = np.asarray(run(frozen.trunk, dataset.images))
+    for batch in Tables(found.boundary, found.order).epoch(0, task(dataset).train, 8, seed=1):
+        flat = batch.x.reshape(-1, *batch.x.shape[2:])
+        assert np.allclose(flat, expected[batch.picture.ravel()], rtol=2e-3, atol=2e-3)
+
+
+def test_pictures_drawn_on_the_fly_are_new_in_every_epoch(dataset) -> None:
+    source, allowed = Pictures(Views(dataset, "random"), 0), np.ones(N, bool)
+    first, second = (next(iter(source.epoch(e, allowed, N, seed=1))) for e in (0, 1))
+    first, second = (b.x[0][np.argsort(b.picture[0])] for b in (first, second))
+    assert (first != second).any((1, 2, 3)).mean() > 0.95
+
+
+def test_rows_that_fill_no_batch_go_into_the_next_chunk() -> None:
+    chunks = iter([(np.arange(5), np.arange(5)), (np.arange(5, 10), np.arange(5, 10))])
+    found = list(batches(chunks, 4, np.random.default_rng(0)))
+    assert [b.x.shape for b in found] == [(1, 4), (1, 4)]
+    assert len(set(np.concatenate([b.x.ravel() for b in found]))) == 8
+
+
+def test_targets_keep_their_mass_and_carry_the_weight_of_the_class(dataset) -> None:
+    t = task(dataset, label_smoothing="0.1", class_weights="true")
+    unequal = Task(np.where(np.arange(N) < 60, 0, dataset.labels), CLASSES, t.train, t.validation,
+                   t.protocol, 0)
+    y = unequal.targets(np.arange(N))
+    counts = np.bincount(unequal.labels[unequal.train], minlength=CLASSES)
+    expected = unequal.train.sum() / (CLASSES * counts)
+    assert np.allclose(y.sum(1), expected[unequal.labels], rtol=1e-5)
+    assert (y.argmax(1) == unequal.labels).all()
+
+
+def fitted(dataset: Dataset, epochs: int = 8, **fields: object):
+    t = task(dataset, rate_1="0.01", epochs_1=str(epochs), policy="basic", **fields)
+    network = backbone("smallcnn2").graph(SIDE)
+    top = head(t.protocol, 64, CLASSES, seed=0)
+    graph = join(network, activations.POOL, top)
+    source = Pictures(Views(dataset, t.protocol.policy), 1)
+    return graph, source, t, fit(graph, source, t, Stage.first(t.protocol), 1)
+
+
+def test_training_learns_and_says_what_the_kept_weights_have(dataset) -> None:
+    graph, source, t, kept = fitted(dataset)
+    best = kept.history[kept.best - 1]
+    assert best["train_loss"] < kept.history[0]["train_loss"]
+    assert best["validation_accuracy"] > 0.9
+    learned = Graph(graph.nodes, {**graph.arrays, **kept.weights})
+    index = np.flatnonzero(t.validation)
+    probabilities = np.asarray(run(learned, dataset.images[index]))
+    assert (probabilities.argmax(1) == dataset.labels[index]).mean() == pytest.approx(
+        best["validation_accuracy"])
+
+
+def test_the_same_training_twice_gives_the_same_weights(dataset) -> None:
+    first, second = fitted(dataset, 2)[3], fitted(dataset, 2)[3]
+    for k in first.weights:
+        assert np.array_equal(first.weights[k], second.weights[k])
+
+
+def test_statistics_and_preprocessing_are_not_trained() -> None:
+    graph = backbone("mobilenetv2").graph(32)
+    names = trainable(graph)
+    assert not [k for k in names if k.endswith(("/mean", "/variance")) or "preprocess" in k]
+    assert [k for k in names if k.endswith("/gamma")]
+    assert [k for k in trainable(backbone("convnexttiny").graph(32)) if "layer_scale" in k]
+
+
+def test_the_moving_average_is_an_average_of_what_was_passed(dataset) -> None:
+    t = task(dataset)
+    graph = join(backbone("smallcnn2").graph(SIDE), activations.POOL,
+                 head(t.protocol, 64, CLASSES, 0))
+    learner = Learner(graph, t, Stage(1, 1e-2, 0.0, "cosine", 0.0, 1.0, ema=0.5))
+    key = "logits/kernel"
+    mean = graph.arrays[key]
+    x = dataset.images[:8][None]
+    for done in range(3):
+        learner.learn(x, t.targets(np.arange(8))[None], 1.0, 10)
+        decay = min(0.5, (1 + done) / (10 + done))
+        mean = decay * mean + (1 - decay) * learner.variables[key].numpy()
+        assert np.allclose(learner.weights()[key], mean, atol=1e-6)
+
+
+def test_the_ends_of_wise_are_exact_and_its_middle_is_between() -> None:
+    before, after = {"k": np.float32([0, 0.1])}, {"k": np.float32([1, 0.3])}
+    assert np.array_equal(wise.interpolate(before, after, 0.0)["k"], before["k"])
+    assert np.array_equal(wise.interpolate(before, after, 1.0)["k"], after["k"])
+    assert np.allclose(wise.interpolate(before, after, 0.5)["k"], [0.5, 0.2])
+
+
+def test_wise_takes_the_point_with_the_lowest_loss(dataset) -> None:
+    graph, source, t, kept = fitted(dataset)
+    learned = Graph(graph.nodes, {**graph.arrays, **kept.weights})
+    noise = {k: np.random.default_rng(0).normal(size=v.shape).astype("f4") * 5
+             for k, v in kept.weights.items()}
+    worse = type(kept)(noise, kept.history, kept.best)
+    chosen = wise.between(learned, worse, source, t, Stage.first(t.protocol), 1)
+    assert chosen.share == 0.0
+    assert all(np.array_equal(chosen.weights[k], kept.weights[k]) for k in kept.weights)
+
+
+def test_every_preset_can_be_written_down(tmp_path) -> None:
+    for p in PRESETS.values():
+        write_json(tmp_path / "p.json", p.to_json())

@@ -1,0 +1,83 @@
+"""The laws of the house that can be read off the source."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+KNOWS = {"zoo": {"zoo"}, "submission": {"submission", "zoo"},
+         "harness": {"harness", "submission", "zoo"}}
+OURS = set(KNOWS) | {"tests", "benchmarks"}
+
+
+def sources(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path, everywhere: bool = True) -> set[str]:
+    """Names of the top packages that a file imports, inside functions too or not."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if everywhere else iter(tree.body)
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {a.name.split(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", KNOWS)
+def test_knowledge_flows_one_way(room: str) -> None:
+    for path in sources(room):
+        assert imported(path) & OURS <= KNOWS[room], path
+
+
+@pytest.mark.parametrize("room", KNOWS)
+def test_no_module_imports_tensorflow_when_it_is_loaded(room: str) -> None:
+    for path in sources(room):
+        assert not imported(path, everywhere=False) & {"tensorflow", "keras", "sklearn"}, path
+
+
+def test_only_zoo_training_and_submitted_programs_touch_tensorflow() -> None:
+    for room in KNOWS:
+        for path in sources(room):
+            allowed = room == "zoo" or "training" in path.parts or "template" in path.parts \
+                or path.name in ("sweep.py", "doctor.py")
+            assert allowed or not imported(path) & {"tensorflow", "keras"}, path
+
+
+@pytest.mark.parametrize("room", [*KNOWS, "tests"])
+def test_no_file_is_longer_than_400_lines(room: str) -> None:
+    for path in sources(room):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_every_command_has_help_that_teaches() -> None:
+    from click.testing import CliRunner
+
+    from harness.cli.main import COMMANDS, group
+
+    for name in COMMANDS:
+        result = CliRunner().invoke(group, [name, "--help"])
+        assert result.exit_code == 0, name
+        assert f"harness {name}" in result.output, f"{name} shows no example"
+
+
+def test_help_costs_little_more_than_python() -> None:
+    def seconds(*command: str) -> float:
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=dict(os.environ))
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    python = seconds(sys.executable, "-c", "")
+    command = seconds(sys.executable, "-m", "harness.cli.main", "--help")
+    assert command - python < 0.3
