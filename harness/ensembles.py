@@ -71,9 +71,7 @@ def join(store: Store, runs: list[Run]) -> Run:
     with store.new("ensemble", config["identity"]) as folder:
         if folder is not None:
             write(folder, config, runs)
-    done = store.find(config["identity"])
-    assert done is not None
-    return done
+    return store.made(config["identity"])
 
 
 def configuration(runs: list[Run]) -> dict[str, Any]:

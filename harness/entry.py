@@ -80,8 +80,8 @@ def compare(classifier: Classifier, images: np.ndarray, labels: np.ndarray, repo
              "pictures": len(images)}
     if agreement < AGREE:
         raise UserError(
-            f"The zip predicts otherwise than the harness: they agree on {100 * agreement:.1f} % of "
-            f"{len(images)} validation pictures ({100 * facts['accuracy_zip']:.1f} % against "
+            f"The zip predicts otherwise than the harness: they agree on {100 * agreement:.1f} % "
+            f"of {len(images)} validation pictures ({100 * facts['accuracy_zip']:.1f} % against "
             f"{100 * facts['accuracy_harness']:.1f} % accuracy). It was not kept.")
     return facts
 

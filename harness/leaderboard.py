@@ -74,7 +74,8 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
 
     words = {k: percent(row[k]) for k in ("validation", "test", "forecast", "returned")}
     words |= {k: "" if row[k] is None else f"{100 * row[k]:.1f}" for k in ("gap", "error")}
-    words["interval"] = "" if row["low"] is None else f"{100 * row['low']:.0f}-{100 * row['high']:.0f}"
+    words["interval"] = ("" if row["low"] is None
+                         else f"{100 * row['low']:.0f}-{100 * row['high']:.0f}")
     words["worst class"] = f"{row['worst class']} ({100 * row['worst recall']:.0f} %)"
     words["parameters"] = f"{row['parameters'] / 1e6:.1f} M"
     words["milliseconds"] = f"{row['milliseconds']:.1f}"

@@ -1,4 +1,4 @@
-"""Protocol: how a backbone is trained. One frozen dataclass, three presets, every field settable."""
+"""Protocol: how a backbone is trained. A frozen dataclass, three presets, every field settable."""
 
 import dataclasses
 import difflib
@@ -144,12 +144,12 @@ PRESETS = {
     # The report's protocol, its Table 2 and its aggressive augmentation.
     "seed": Protocol("seed"),
     # A laptop's: minutes instead of hours.
-    "quick": Protocol("quick", policy="random", views=1, standardize=True, dense=0, dropout=0.2, l2=1e-4,
-                      epochs_1=20, epochs_2=3, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
+    "quick": Protocol("quick", policy="random", views=1, standardize=True, dense=0, dropout=0.2,
+                      l2=1e-4, epochs_1=20, epochs_2=3, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
                       warmup=0.1, batch=32, patience=5),
     # What closes the gap: see docs/protocol.md for what each part earns.
-    "strong": Protocol("strong", policy="random", views=6, standardize=True, dense=0, dropout=0.2, l2=1e-4,
-                       label_smoothing=0.1, class_weights=False, epochs_1=30, epochs_2=10,
+    "strong": Protocol("strong", policy="random", views=6, standardize=True, dense=0, dropout=0.2,
+                       l2=1e-4, label_smoothing=0.1, class_weights=False, epochs_1=30, epochs_2=10,
                        rate_1=1e-3, rate_2=1e-4, decay_2=1e-4, schedule="cosine", warmup=0.1,
                        ema=0.999, batch=32, patience=30, tta="none"),
 }

@@ -127,6 +127,14 @@ class Store:
                     return run
         return None
 
+    def made(self, identity: str) -> Run:
+        """The run that has just been made. Raises UserError where it is gone already."""
+        run = self.find(identity)
+        if run is None:
+            raise UserError(f"The run was deleted from {self.folder} while it was written. Run the "
+                            "command again.")
+        return run
+
     @contextlib.contextmanager
     def new(self, words: str, identity: str) -> Iterator[Path | None]:
         """A folder to write one run into, marked as done when the block ends well.

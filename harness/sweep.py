@@ -91,22 +91,19 @@ def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
 
     config = configuration(spec, prepared)
     done = store.find(config["identity"])
-    if done is None:
-        job = Job(prepared.dataset, prepared.folds(spec.folds, spec.seed), backbone(spec.backbone),
-                  spec.weights, spec.protocol, spec.seed)
-        words = f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
-        with store.new(words, config["identity"]) as folder:
-            if folder is not None:
-                outcome = train(job, cache)
-                record.write(folder, config, job, outcome, prepared.test)
-        done = store.find(config["identity"])
-    else:
+    if done:
         terminal.say(f"{backbone(spec.backbone).title}: finished before ({done.id})")
         if prepared.test is not None and config["test"] != done.config.get("test"):
             record.add_test(done, prepared.test, config["test"])
-    if done is None:
-        raise UserError(f"The run was deleted from {store.folder} while it was written.")
-    return Run(done.folder)
+        return Run(done.folder)
+    job = Job(prepared.dataset, prepared.folds(spec.folds, spec.seed), backbone(spec.backbone),
+              spec.weights, spec.protocol, spec.seed)
+    words = f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
+    with store.new(words, config["identity"]) as folder:
+        if folder is not None:
+            outcome = train(job, cache)
+            record.write(folder, config, job, outcome, prepared.test)
+    return store.made(config["identity"])
 
 
 def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache) -> list[Run]:

@@ -30,12 +30,12 @@ def command(clear: bool, json_path: Path | None) -> None:
     if clear:
         terminal.say(f"Freed {found.clear() / 1e9:.2f} GB in {found.folder}.")
     parent = next(p for p in [found.folder, *found.folder.parents] if p.exists())
+    free = shutil.disk_usage(parent).free
     facts = {"folder": str(found.folder), "files": len(found.files()), "bytes": found.size(),
-             "limit": found.limit, "free": shutil.disk_usage(parent).free}
+             "limit": found.limit, "free": free}
     if not clear:
         terminal.say(f"{facts['folder']}: {facts['files']} files, {found.size() / 1e9:.2f} of "
-                     f"{found.limit / 1e9:.0f} GB; {facts['free'] / 1e9:.0f} GB of the disk are "
-                     "free.")
+                     f"{found.limit / 1e9:.0f} GB; {free / 1e9:.0f} GB of the disk are free.")
     if json_path:
         write_json(json_path, facts)
     terminal.next_command("harness zoo" if clear else "harness cache --clear")

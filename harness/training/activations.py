@@ -35,7 +35,7 @@ POOL = Graph((Node("pool", "global average", ("input",)),), {})
 
 @dataclass(frozen=True)
 class Frozen:
-    """What is frozen: ``trunk`` up to the boundary, ``tail`` from there to the end of the network."""
+    """The network in two: ``trunk`` up to the boundary, ``tail`` from there to the end."""
 
     trunk: Graph
     tail: Graph
@@ -59,7 +59,7 @@ def order(n: int) -> np.ndarray:
 
 
 class Table:
-    """An array on disk, read in consecutive rows. Unlike a mapped file, it never counts as memory."""
+    """An array on disk, read in consecutive rows. It never counts as memory, as a map would."""
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("rb")
@@ -77,7 +77,7 @@ class Table:
         out = np.empty((last - first, *self.shape[1:]), self.dtype)
         with self.lock:
             self.file.seek(self.start + first * self.row)
-            got = self.file.readinto(memoryview(out).cast("B"))
+            got = self.file.readinto(out.data.cast("B"))
         if got != out.nbytes:
             raise UserError(f"{self.file.name} is cut off. Delete it, and run again.")
         return out
@@ -85,7 +85,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Activations:
-    """Tables of every view, untouched first; ``boundary`` is empty where only features are wanted."""
+    """Tables of every view, untouched first; no ``boundary`` where only features are wanted."""
 
     boundary: tuple[Table, ...]
     pooled: tuple[Table, ...]

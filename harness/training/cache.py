@@ -74,9 +74,9 @@ class Cache:
                             f"run needs {need / 1e9:.1f} GB more. Raise {LIMIT} (in GB), or lower "
                             "the number of views.")
         if need >= free:
-            raise UserError(f"The disk of the cache {self.folder} has {free / 1e9:.1f} GB left, and "
-                            f"this run needs {need / 1e9:.1f} GB. Free some, name another folder "
-                            f"with {FOLDER}, or lower the number of views.")
+            raise UserError(f"The disk of the cache {self.folder} has {free / 1e9:.1f} GB left, "
+                            f"and this run needs {need / 1e9:.1f} GB. Free some, name another "
+                            f"folder with {FOLDER}, or lower the number of views.")
 
     def sweep(self) -> None:
         """Delete what writers that were killed left behind."""

@@ -22,7 +22,7 @@ from harness.training.views import Views
 from harness.training.wise import between
 from zoo.backbone import Backbone
 from zoo.classifier import Classifier
-from zoo.graph import Graph, Node
+from zoo.graph import Graph
 from zoo.rewrite import fast
 from zoo.split import cut, join
 
@@ -87,7 +87,7 @@ def train(job: Job, cache: Cache) -> Outcome:
     pooled, source = sources(job, frozen, views, cache, outcome)
     for train_index, validation_index in job.folds:
         task = Task(job.dataset.labels, len(job.dataset.class_names),
-                    mask(train_index, len(views.dataset)), mask(validation_index, len(views.dataset)),
+                    mask(train_index, len(job.dataset)), mask(validation_index, len(job.dataset)),
                     job.protocol, job.seed, outcome.number_type)
         member, history = one_fold(job, frozen, task, pooled, source, outcome)
         outcome.members.append(member)

@@ -23,7 +23,7 @@ class Batch:
 
 
 class Tables:
-    """Rows of cached views. Each epoch shows every picture once, each block of them in another view."""
+    """Rows of cached views. An epoch shows every picture once, each block in another view."""
 
     def __init__(self, tables: tuple[Table, ...], order: np.ndarray) -> None:
         self.tables, self.order = tables, order
@@ -56,7 +56,7 @@ class Tables:
 
 
 class Pictures:
-    """Views rendered while training: every epoch shows every picture in a view never seen before."""
+    """Views rendered while training: every epoch shows every picture in a new view."""
 
     def __init__(self, views: Views, count: int) -> None:
         self.views, self.count = views, count

@@ -73,12 +73,14 @@ class Task:
 
 
 def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
-        step: Callable[[int], None] = lambda n: None) -> Trained:
+        step: Callable[[int], None] = lambda n: None,
+        after_epoch: Callable[[dict[str, float]], None] = lambda record: None) -> Trained:
     """Train the weights of ``graph`` on what ``source`` shows, and keep the best epoch's.
 
     The best is the epoch with the lowest loss on validation pictures, the mean over view 0 and
     the first augmented one (where ``views`` > 0): validation under distortion steers better than
-    clean validation does. step(k) is called after each k pictures.
+    clean validation does. step(k) is called after each k pictures, after_epoch(record) after each
+    epoch.
     """
     learner = Learner(graph, task, stage)
     kept = Trained(learner.weights())
@@ -99,6 +101,7 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
         waited += 1
         if loss < lowest:
             lowest, waited, kept.best, kept.weights = loss, 0, epoch + 1, learner.weights()
+        after_epoch(kept.history[-1])
         if waited >= task.protocol.patience:
             break
         if stage.schedule == "plateau" and waited and waited % PLATEAU[0] == 0:
@@ -147,7 +150,8 @@ class Learner:
         """Take a step for each batch in x (steps, batch, ...); the mean loss."""
         import tensorflow as tf
 
-        return float(self._learn(x, y, tf.constant(factor, "float32"), tf.constant(total, tf.int64)))
+        return float(self._learn(x, y, tf.constant(factor, "float32"),
+                                 tf.constant(total, tf.int64)))
 
     def steps(self, x: Any, y: Any, factor: Any, total: Any) -> Any:
         import tensorflow as tf

@@ -13,7 +13,7 @@ SAMPLE = 256  # pictures whose rendering stands for the code that renders
 
 @dataclass(frozen=True)
 class Views:
-    """A data set under an augmentation policy. The same (seed, picture, view) is the same picture."""
+    """A data set under an augmentation policy; (seed, picture, view) decides every pixel."""
 
     dataset: Dataset
     policy: str

@@ -13,7 +13,7 @@ def test_the_seed_preset_is_the_reports_table_2() -> None:
     assert (p.dense, p.dropout, p.l2, p.batch, p.patience) == (256, 0.4, 1e-3, 16, 15)
     assert (p.rate_1, p.decay_1, p.decay_2) == (1e-4, 1e-4, 1e-5)
     assert p.rate_2 < p.rate_1
-    assert p.class_weights and p.boundary == "last block" and p.policy == "report"
+    assert (p.class_weights, p.boundary, p.policy) == (True, "last block", "report")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,0 +1,150 @@
+"""The report's Table 2 as a search space, explored with Optuna on cached activations.
+
+What is sought is accuracy on the stress suite, never on clean validation.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import terminal
+from harness.data.dataset import Dataset
+from harness.prepare import Prepared
+from harness.protocol import Protocol, with_settings
+from harness.sweep import Spec
+from harness.training import activations
+from harness.training.activations import Frozen
+from harness.training.cache import Cache
+from harness.training.heads import head
+from harness.training.run import SUITE, Job, Outcome, divide, mask, sample, sources, with_weights
+from harness.training.sources import Tables
+from harness.training.stages import Stage, Task, fit, predictions
+from harness.training.views import Views
+from zoo.errors import UserError
+from zoo.graph import Graph, run
+from zoo.split import join
+from zoo.table import backbone
+
+# field: (kind, choices or range)
+SPACE: dict[str, tuple[str, Any]] = {
+    "dropout": ("float", (0.0, 0.6)),
+    "l2": ("log", (1e-6, 1e-2)),
+    "l1": ("choice", (0.0, 1e-5, 1e-4)),
+    "dense": ("choice", (0, 128, 256, 512)),
+    "rate_1": ("log", (1e-5, 1e-2)),
+    "rate_2": ("log", (1e-6, 1e-3)),
+    "batch": ("choice", (16, 32, 64)),
+    "patience": ("choice", (5, 10, 15)),
+    "magnitude": ("choice", (0.5, 1.0, 1.5)),
+    "boundary": ("choice", ("last block", "half")),
+}
+
+
+def suggest(trial: Any, fields: list[str]) -> dict[str, Any]:
+    """One point of the space, limited to ``fields``."""
+    point: dict[str, Any] = {}
+    for name in fields:
+        kind, where = SPACE[name]
+        point[name] = (trial.suggest_categorical(name, list(where)) if kind == "choice"
+                       else trial.suggest_float(name, *where, log=kind == "log"))
+    return point
+
+
+class Objective:
+    """Suite accuracy of a protocol on one fold; whatever is frozen is computed once and cached."""
+
+    def __init__(self, spec: Spec, prepared: Prepared, cache: Cache) -> None:
+        from zoo.device import number_type
+
+        from harness.judge.suite import make_suite
+
+        self.spec, self.data, self.cache = spec, prepared.dataset, cache
+        self.fold = prepared.folds(spec.folds, spec.seed)[0]
+        self.number_type = number_type()
+        held = self.fold[1]
+        suite = make_suite(self.data.images[held], self.data.labels[held], spec.protocol.policy,
+                           seed=0, budget=SUITE)
+        distorted = suite.operation != "clean"
+        self.suite = Dataset(suite.images[distorted], suite.label[distorted],
+                             self.data.class_names, "stress suite")
+
+    def accuracy(self, protocol: Protocol, after_epoch: Callable[[dict[str, float]], None]
+                 ) -> float:
+        """Train both stages under ``protocol``; after_epoch(record) may raise to stop."""
+        job = Job(self.data, (self.fold,), backbone(self.spec.backbone), self.spec.weights,
+                  protocol, self.spec.seed)
+        frozen = divide(job.backbone.graph(job.size, job.weights), job)
+        views = Views(job.dataset, protocol.policy, protocol.magnitude)
+        pooled, source = sources(job, frozen, views, self.cache,
+                                 Outcome(number_type=self.number_type))
+        task = Task(job.dataset.labels, len(job.dataset.class_names),
+                    mask(self.fold[0], len(job.dataset)), mask(self.fold[1], len(job.dataset)),
+                    protocol, job.seed, self.number_type)
+        if pooled is None:
+            raise UserError(f"{job.backbone.title} has nothing frozen to search on. Choose a "
+                            "pretrained backbone.")
+        top = head(protocol, pooled.tables[0].shape[1], task.classes, job.seed,
+                   sample(pooled, task))
+        first = fit(top, pooled, task, Stage.first(protocol), protocol.views)
+        whole = join(frozen.tail, activations.POOL, with_weights(top, first.weights))
+        if frozen.tail.nodes and protocol.epochs_2:
+            tuned = fit(whole, source, task, Stage.second(protocol), protocol.views,
+                        after_epoch=after_epoch)
+            whole = with_weights(whole, tuned.weights)
+        return self.judge(frozen, whole)
+
+    def judge(self, frozen: Frozen, whole: Graph) -> float:
+        """Accuracy on the distorted pictures of the suite, from their cached activations."""
+        import tensorflow as tf
+
+        found = activations.compute(Views(self.suite, "none"), 0, frozen, self.cache,
+                                    lambda n: None, maps=bool(frozen.tail.nodes),
+                                    number_type=self.number_type)
+        rows = Tables(found.boundary or found.pooled, found.order)
+        everything = np.ones(len(self.suite), bool)
+        program = tf.function(lambda x: run(whole, x, number_type=self.number_type))
+        hits = [out.argmax(1) == self.suite.labels[picture]
+                for out, picture in predictions(program, rows.read(0, everything))]
+        return float(np.concatenate(hits).mean())
+
+
+def explore(objective: Objective, fields: list[str], trials: int, folder: Path, name: str
+            ) -> list[dict[str, Any]]:
+    """Run ``trials`` more trials of the study called ``name``, which is kept in ``folder``.
+
+    Returns one record a finished trial, the best first. Raises UserError where Optuna is missing.
+    """
+    optuna = load_optuna()
+    folder.mkdir(parents=True, exist_ok=True)
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / f"{name}.log"))
+    study = optuna.create_study(
+        study_name=name, direction="maximize", load_if_exists=True,
+        storage=optuna.storages.JournalStorage(backend),
+        sampler=optuna.samplers.TPESampler(seed=0),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4))
+    base = objective.spec.protocol
+
+    def trial(t: Any) -> float:
+        def after_epoch(record: dict[str, float]) -> None:
+            t.report(record["augmented_accuracy"], int(record["epoch"]))
+            if t.should_prune():
+                raise optuna.TrialPruned
+
+        return objective.accuracy(with_settings(base, suggest(t, fields)), after_epoch)
+
+    with terminal.progress(trials, f"search, {name}") as bar:
+        study.optimize(trial, n_trials=trials, callbacks=[lambda s, t: bar.advance(1)])
+    done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    rows = [{"trial": t.number, "suite": t.value, **t.params} for t in done]
+    return sorted(rows, key=lambda r: -float(r["suite"]))
+
+
+def load_optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise UserError("The search needs Optuna: pip install 'shift-harness[search]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
