@@ -5,101 +5,124 @@ import numpy as np
 from harness.augment import draws, geometry, pixels
 
 
-def padded(images: np.ndarray, reach: int) -> np.ndarray:
-    """Mirrored at the edges by ``reach`` pixels (H and W)."""
-    return np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="symmetric")
-
-
-def smoothed(images: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """float32 (n, H, W, 3) under a Gaussian of ``sigma`` pixels (n,), cut off at 2.5 sigma."""
-    height, width = images.shape[1:3]
-    reach = min(int(np.ceil(2.5 * float(sigma.max()))), height, width)
-    distance = np.arange(reach + 1, dtype=np.float32)
-    weights = np.exp(-0.5 * (distance / sigma[:, None]) ** 2)
-    weights[distance > np.ceil(2.5 * sigma[:, None])] = 0
-    # Added one after another, so that zeros behind a narrow kernel don't change its sum.
-    weights /= 2 * np.cumsum(weights, axis=1)[:, -1:] - weights[:, :1]
-    wide = padded(images, reach).astype(np.float32)
-    tall = wide[:, reach:reach + height] * pixels.column(weights[:, 0])
-    for step in range(1, reach + 1):
-        pair = wide[:, reach - step:][:, :height] + wide[:, reach + step:][:, :height]
-        pair *= pixels.column(weights[:, step])
-        tall += pair
-    result = tall[:, :, reach:reach + width] * pixels.column(weights[:, 0])
-    for step in range(1, reach + 1):
-        pair = tall[:, :, reach - step:][:, :, :width] + tall[:, :, reach + step:][:, :, :width]
-        pair *= pixels.column(weights[:, step])
-        result += pair
-    return result
-
-
-def averaged(image: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """uint8: the mean of ``image`` (H, W, 3) moved by each of ``steps`` int64 (k, 2)."""
+def padded(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """uint16 (H + 2 down, W + 2 right, 3): an image with itself mirrored around it."""
     height, width = image.shape[:2]
-    reach = int(np.abs(steps).max())
-    wide = np.pad(image, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric")
-    total = np.zeros(image.shape, np.uint16)
-    for down, right in steps + reach:
-        total += wide[down:down + height, right:right + width]
-    return pixels.to_bytes(total * np.float32(1 / len(steps)))
+    wide = np.empty((height + 2 * down, width + 2 * right, 3), np.uint16)
+    middle = wide[:, right:right + width]
+    middle[down:down + height] = image
+    middle[:down] = image[:down][::-1]
+    middle[down + height:] = image[height - down:][::-1]
+    wide[:, :right] = middle[:, :right][:, ::-1]
+    wide[:, right + width:] = middle[:, width - right:][:, ::-1]
+    return wide
+
+
+def smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
+    """uint8 (H, W, 3) under a Gaussian of ``sigma`` pixels, whose weights are 256ths."""
+    distance = np.arange(1, min(int(2.5 * sigma) + 2, *image.shape[:2]))
+    sides = np.exp(-0.5 * (distance / sigma) ** 2)
+    sides = np.rint(256 * sides / (1 + 2 * sides.sum())).astype(np.uint16)
+    sides = sides[sides > 0]
+    reach = len(sides)
+    centre = np.uint16(256 - 2 * sides.sum())
+    for axis in (0, 1):
+        length = image.shape[axis]
+        wide = padded(image, *((reach, 0) if axis == 0 else (0, reach)))
+        crops = [wide[k:k + length] if axis == 0 else wide[:, k:k + length]
+                 for k in range(2 * reach + 1)]
+        total = crops[reach] * centre
+        for k, weight in enumerate(sides, start=1):
+            pair = crops[reach - k] + crops[reach + k]
+            pair *= weight
+            total += pair
+        total += np.minimum(128, 65535 - total)
+        image = (total >> 8).astype(np.uint8)
+    return image
 
 
 def gaussian_blur(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """A Gaussian of up to 2.8 of 96 pixels."""
-    return pixels.to_bytes(smoothed(images, (2.8 * pixels.unit(images) * strength) + 0.2))
+    sigma = 2.8 * pixels.unit(images) * strength + 0.2
+    return np.stack([smoothed(image, float(s)) for image, s in zip(images, sigma, strict=True)])
 
 
 def motion_blur(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """The mean along a line of up to 15 of 96 pixels, in any direction."""
     angle = draws.span(keys, "angle", 0, np.pi)
     length = 1 + 14 * pixels.unit(images) * strength
+    height, width = images.shape[1:3]
     result = np.empty_like(images)
     for i, image in enumerate(images):
         along = np.linspace(-0.5, 0.5, max(2, int(np.ceil(length[i])))) * length[i]
-        line = np.stack([along * np.sin(angle[i]), along * np.cos(angle[i])], axis=1)
-        result[i] = averaged(image, np.rint(line).astype(np.int64))
+        line = np.rint(np.stack([along * np.sin(angle[i]), along * np.cos(angle[i])], axis=1))
+        reach = int(np.abs(line).max())
+        wide = padded(image, reach, reach)
+        total = np.zeros(image.shape, np.uint32 if len(line) > 257 else np.uint16)
+        for down, right in line.astype(int) + reach:
+            total += wide[down:down + height, right:right + width]
+        result[i] = pixels.to_bytes(total * np.float32(1 / len(line)))
     return result
 
 
 def defocus(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """The mean over a disk of up to 4 of 96 pixels' radius."""
     radius = 0.8 + 3.2 * pixels.unit(images) * strength
-    result = np.empty_like(images)
-    for i, image in enumerate(images):
-        reach = np.arange(-int(radius[i]), int(radius[i]) + 1)
-        grid = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
-        result[i] = averaged(image, grid[(grid**2).sum(axis=1) <= radius[i] ** 2])
-    return result
+    return np.stack([disk_mean(image, float(r)) for image, r in zip(images, radius, strict=True)])
 
 
-def exchange(pile: list[np.ndarray], low: int, high: int) -> None:
-    pile[low], pile[high] = (np.minimum(pile[low], pile[high]), np.maximum(pile[low], pile[high]))
-
-
-# A network of compare-exchanges that leaves the median of nine in the middle (Paeth, Median
-# finding on a 3x3 grid, Graphics Gems 1990, in the arrangement of Devillard 1998).
-NETWORK = ((1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3), (5, 8),
-           (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2))
+def disk_mean(image: np.ndarray, radius: float) -> np.ndarray:
+    """uint8 (H, W, 3): row by row of the disk, from sums over ever longer stretches of a row."""
+    height, width = image.shape[:2]
+    reach = min(int(radius), height, width)
+    halves = [int(np.sqrt(radius**2 - down**2)) for down in range(reach + 1)]
+    count = 2 * sum(2 * half + 1 for half in halves) - (2 * halves[0] + 1)
+    wide = padded(image, reach, reach)
+    total = np.zeros(image.shape, np.uint32 if count > 257 else np.uint16)
+    stretch: np.ndarray = wide[:, reach:reach + width].astype(total.dtype)
+    for half in range(reach + 1):
+        if half:
+            stretch += wide[:, reach - half:][:, :width]
+            stretch += wide[:, reach + half:][:, :width]
+        for down in (d for d in range(-reach, reach + 1) if min(halves[abs(d)], reach) == half):
+            total += stretch[reach + down:][:height]
+    return pixels.to_bytes(total * np.float32(1 / count))
 
 
 def median(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """A 3x3 median, up to six times (per 96 pixels)."""
-    passes = np.ceil(6 * pixels.unit(images) * strength).astype(int)
+    """A 3x3 median, up to five times (per 96 pixels)."""
+    passes = np.ceil(5 * pixels.unit(images) * strength).astype(int)
     result = images.copy()
-    height, width = images.shape[1:3]
     for step in range(int(passes.max())):
         part = np.flatnonzero(passes > step)
-        wide = padded(result[part], 1)
-        pile = [wide[:, y:y + height, x:x + width] for y in range(3) for x in range(3)]
-        for low, high in NETWORK:
-            exchange(pile, low, high)
-        result[part] = pile[4]
+        result[part] = median_of_nine(result[part])
     return result
+
+
+def median_of_nine(images: np.ndarray) -> np.ndarray:
+    """Each pixel's 3x3 neighbourhood's median: that of the largest of the columns' least, the
+    middle of their middles, and the least of their largest (Smith, Implementing median filters in
+    XC4000E FPGAs, 1996)."""
+    height, width = images.shape[1:3]
+    wide = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    a, b, c = (wide[:, k:k + height] for k in range(3))
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    b, c = np.minimum(b, c), np.maximum(b, c)
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    low, middle, high = ([level[:, :, k:k + width] for k in range(3)] for level in (a, b, c))
+    return median_of_three(np.maximum(np.maximum(low[0], low[1]), low[2]),
+                           median_of_three(*middle),
+                           np.minimum(np.minimum(high[0], high[1]), high[2]))
+
+
+def median_of_three(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
 
 
 def sharpen(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Edges drawn up to four times as hard (an unsharp mask), with halos."""
-    soft = smoothed(images, np.full(len(images), 1.2 * pixels.unit(images) + 0.1, np.float32))
+    sigma = 1.2 * pixels.unit(images) + 0.1
+    soft = np.stack([smoothed(image, sigma) for image in images])
     values = images.astype(np.float32)
     return pixels.to_bytes(values + (values - soft) * pixels.column(4 * strength))
 

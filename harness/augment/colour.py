@@ -11,6 +11,7 @@ from harness.augment import draws, pixels
 STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]], np.float64)
 STAINS /= np.linalg.norm(STAINS, axis=1, keepdims=True)
 UNMIX = np.linalg.inv(STAINS)
+LEVELS = np.arange(256, dtype=np.float32)
 EYE = np.eye(3, dtype=np.float32)
 ORDERS = np.array(list(itertools.permutations(range(3)))[1:])
 
@@ -63,15 +64,13 @@ def grey(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarr
 def white_balance(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Each channel times its own 0.55..1.8."""
     gain = np.exp(draws.span(keys, "gain", -0.6, 0.6, 3) * strength[:, None])
-    levels = np.arange(256, dtype=np.float32)
-    return pixels.look_up(images, gain[:, :, None] * levels)
+    return pixels.look_up(images, gain[:, :, None] * LEVELS)
 
 
 def channel_shift(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Each channel up to 70 grey levels up or down."""
     shift = draws.span(keys, "shift", -70, 70, 3) * strength[:, None]
-    levels = np.arange(256, dtype=np.float32)
-    return pixels.look_up(images, shift[:, :, None] + levels)
+    return pixels.look_up(images, shift[:, :, None] + LEVELS)
 
 
 def channel_order(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -87,30 +86,29 @@ def channel_mix(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> n
 
 
 def invert(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """One channel's negative (weak), then two channels', then the picture's."""
+    """Towards one channel's negative, then a second one's, then the whole picture's."""
     rank = np.argsort(draws.uniform(keys, "first", 3), axis=1)
-    turned = np.take_along_axis(np.arange(3)[None] < np.ceil(3 * strength)[:, None],
-                                np.argsort(rank, axis=1), axis=1)
-    return images ^ np.where(turned, np.uint8(255), np.uint8(0))[:, None, None, :]
+    amount = np.clip(3 * strength[:, None] - rank, 0, 1)[:, :, None]
+    return pixels.look_up(images, LEVELS + (255 - 2 * LEVELS) * amount)
 
 
 def solarise(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Values above a threshold, 255 down to 50, are inverted."""
-    threshold = (255 - 205 * strength)[:, None, None, None]
-    return np.where(images > threshold, ~images, images)
+    """Values above a threshold, 255 down to 50, turn towards their negative."""
+    above = (255 - 205 * strength[:, None] < LEVELS) * np.minimum(1.25 * strength, 1)[:, None]
+    return pixels.look_up(images, LEVELS + (255 - 2 * LEVELS) * above)
 
 
 def posterise(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Few levels a channel: 18 (weak) down to 2."""
     steps = np.rint(1 + 17 * (1 - strength) ** 2)[:, None]
-    levels = np.arange(256, dtype=np.float32) / 255
-    return pixels.look_up(images, np.rint(levels * steps) / steps * 255)
+    return pixels.look_up(images, np.rint(LEVELS / 255 * steps) / steps * 255)
 
 
 def false_colour(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Towards its brightness shown on a random scale of three colours."""
-    stops = np.sort(draws.uniform(keys, "stops", 9).reshape(-1, 3, 3), axis=1) * 255
-    at = pixels.luma(images)[..., None] * np.float32(1 / 127.5)
-    lower = stops[:, None, None, 0] + (stops[:, 1] - stops[:, 0])[:, None, None] * at
-    upper = stops[:, None, None, 1] + (stops[:, 2] - stops[:, 1])[:, None, None] * (at - 1)
-    return pixels.blend(images, np.where(at < 1, lower, upper), pixels.column(strength))
+    stops = np.sort(draws.uniform(keys, "stops", 9).reshape(-1, 3, 3), axis=2)[..., None] * 255
+    at = LEVELS / 127.5
+    scale = np.where(at < 1, stops[:, :, 0] + (stops[:, :, 1] - stops[:, :, 0]) * at,
+                     stops[:, :, 1] + (stops[:, :, 2] - stops[:, :, 1]) * (at - 1))
+    level = pixels.to_bytes(pixels.luma(images))[..., None].repeat(3, axis=3)
+    return pixels.blend(images, pixels.look_up(level, scale), pixels.column(strength))

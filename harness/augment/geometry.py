@@ -12,51 +12,51 @@ def sample(images: np.ndarray, rows: np.ndarray, columns: np.ndarray,
     """The pictures read at (rows, columns), float32 broadcasting to (n, H, W), bilinearly.
 
     border (n,): MIRROR, EDGE or FILL, MIRROR if not given; fill uint8 (n, 3): FILL's colour.
-    The four neighbours' three channels lie in 16-bit lanes of one word, weights sum to 256, so
-    that a lane never overflows and its upper byte is the answer.
+    The three channels of a neighbour lie in 16-bit lanes of one word and the four weights sum to
+    256, so that a lane never overflows and its upper byte is the answer.
     """
     n, height, width, _ = images.shape
     if height < 2 or width < 2:
         return images.copy()
-    border = np.zeros(n, np.int64) if border is None else border
-    outside = None
-    if (border == FILL).any():
-        outside = ((rows < -0.5) | (rows > height - 0.5) | (columns < -0.5)
-                   | (columns > width - 0.5)) & (border == FILL)[:, None, None]
-    mirrored = (border == MIRROR)[:, None, None]
+    mirrored = np.full((n, 1, 1), True) if border is None else (border == MIRROR)[:, None, None]
     y, y_weight = corner(rows, height, mirrored)
     x, x_weight = corner(columns, width, mirrored)
-    place = y * width + x
-    place = place + (np.arange(n) * (height * width))[:, None, None]
-    lanes = np.zeros((n, height, width, 4), np.uint16)
-    lanes[..., :3] = images
-    words = lanes.view(np.uint64).reshape(-1)
+    place = np.empty((n, height, width), np.int64)
+    np.add(y * width, x, out=place)
     both = y_weight * x_weight >> 8
     below, right = y_weight - both, x_weight - both
-    total = words.take(place) * (256 - below - x_weight).astype(np.uint64)
-    place += 1
-    total += words.take(place) * right.astype(np.uint64)
-    place += width
-    total += words.take(place) * both.astype(np.uint64)
-    place -= 1
-    total += words.take(place) * below.astype(np.uint64)
-    total += np.uint64(0x0080_0080_0080)
-    result = np.ascontiguousarray(total).view(np.uint8).reshape(n, height, width, 8)[..., 1:6:2]
-    result = np.ascontiguousarray(result)
-    if outside is not None:
-        assert fill is not None  # noqa: S101
-        result = np.where(outside[..., None], fill[:, None, None, :], result)
+    weights = [w.astype(np.uint64) for w in (256 - below - x_weight, right, below, both)]
+    lanes = np.zeros((n, height, width, 4), np.uint16)
+    lanes[..., :3] = images
+    result = np.empty_like(images)
+    for i, words in enumerate(lanes.view(np.uint64).reshape(n, -1)):
+        total = np.full((height, width), 0x0080_0080_0080, np.uint64)  # a half, to round
+        for weight, step in zip(weights, (0, 1, width, width + 1), strict=True):
+            neighbour = words[step:].take(place[i], mode="clip")
+            neighbour *= weight[i]
+            total += neighbour
+        result[i] = total.view(np.uint8).reshape(height, width, 8)[..., 1:6:2]
+    if border is not None and fill is not None and (border == FILL).any():
+        outside = (rows < -0.5) | (rows > height - 0.5) | (columns < -0.5) | (columns > width - 0.5)
+        result = pixels.cover(result, outside & (border == FILL)[:, None, None], fill)
     return result
 
 
 def corner(at: np.ndarray, length: int, mirrored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int64: the neighbour at or before ``at``, and the next one's weight in 256ths."""
-    last = length - 1
-    folded = last - np.abs(last - np.abs(np.clip(at, -last, 2 * last)))
-    inside = np.where(mirrored, folded, np.clip(at, 0, last)) if not mirrored.all() else folded
-    fixed = np.minimum((inside * np.float32(256) + np.float32(0.5)).astype(np.int64), last * 256)
-    whole = np.minimum(fixed >> 8, last - 1)
-    return whole, fixed - (whole << 8)
+    """int32: the neighbour at or before ``at``, brought inside, and the next one's weight in
+    256ths."""
+    last = (length - 1) << 8
+    fixed = (at * np.float32(256)).astype(np.int32)
+    fixed = np.maximum(fixed, np.where(mirrored, -last, 0).astype(np.int32))
+    np.minimum(fixed, np.where(mirrored, 2 * last, last).astype(np.int32), out=fixed)
+    np.abs(fixed, out=fixed)
+    np.subtract(last, fixed, out=fixed)
+    np.abs(fixed, out=fixed)
+    np.subtract(last, fixed, out=fixed)
+    whole = fixed >> 8
+    np.minimum(whole, length - 2, out=whole)
+    fixed -= whole << 8
+    return whole, fixed
 
 
 def beyond(images: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,8 +77,9 @@ def affine(images: np.ndarray, matrix: np.ndarray, shift: np.ndarray, keys: np.n
     x = (np.arange(width, dtype=np.float32) - middle[1])[None, None, :]
     m = matrix.astype(np.float32)[:, :, :, None, None]
     start = (shift + middle).astype(np.float32)[:, :, None, None]
-    rows = (m[:, 0, 0] * y + start[:, 0]) + m[:, 0, 1] * x
-    columns = (m[:, 1, 0] * y + start[:, 1]) + m[:, 1, 1] * x
+    rows, columns = m[:, 0, 0] * y + start[:, 0], m[:, 1, 1] * x + start[:, 1]
+    if m[:, 0, 1].any() or m[:, 1, 0].any():
+        rows, columns = rows + m[:, 0, 1] * x, columns + m[:, 1, 0] * y
     return sample(images, rows, columns, *beyond(images, keys))
 
 
@@ -88,11 +89,9 @@ def identity(n: int) -> np.ndarray:
 
 def flip(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Upside down, left to right, both or neither, at any strength."""
-    result = images.copy()
-    kind = draws.choice(keys, "flip", 4)
-    up, across = kind % 2 == 1, kind >= 2
-    result[up] = result[up][:, ::-1]
-    result[across] = result[across][:, :, ::-1]
+    result = np.empty_like(images)
+    for i, kind in enumerate(draws.choice(keys, "flip", 4)):
+        result[i] = images[i, ::1 - 2 * (kind // 2), ::1 - 2 * (kind % 2)]
     return result
 
 
@@ -177,6 +176,7 @@ def elastic(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.nd
 def barrel(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """A lens that bends straight lines outwards or inwards."""
     rows, columns, half = frame(images)
-    bend = (0.4 * strength * draws.sign(keys, "way")).astype(np.float32)[:, None, None]
-    scale = (1 + bend * (rows**2 + columns**2)) / (1 + np.maximum(bend, 0))
+    outwards = draws.uniform(keys, "way") < 0.5
+    bend = np.where(outwards, -0.16 * strength, 0.45 * strength)[:, None, None]
+    scale = (1 + bend * (rows**2 + columns**2)) / (1 + np.maximum(bend, -0.5 * bend))
     return sample(images, half[0] + half[0] * rows * scale, half[1] + half[1] * columns * scale)

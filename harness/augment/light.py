@@ -41,9 +41,9 @@ def histograms(images: np.ndarray) -> np.ndarray:
 
 
 def autocontrast(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Each channel stretched until up to 12 % of it clips at either end."""
+    """Each channel stretched until up to 5 % of it clips at either end."""
     share = np.cumsum(histograms(images), axis=2) / (images.shape[1] * images.shape[2])
-    cut = (0.12 * strength**2)[:, None, None]
+    cut = (0.05 * strength**2)[:, None, None]
     low = (share <= cut).sum(axis=2)
     high = np.maximum((share < 1 - cut).sum(axis=2), low + 1)
     tables = (LEVELS - low[..., None]) * (255 / (high - low)[..., None])
@@ -63,7 +63,7 @@ def vignette(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.n
     centre = draws.span(keys, "centre", -0.4, 0.4, 2)[:, :, None, None]
     far = (rows - centre[:, 0]) ** 2 + (columns - centre[:, 1]) ** 2
     far *= (0.9 * strength)[:, None, None] / far.max(axis=(1, 2), keepdims=True)
-    return pixels.to_bytes(images * (1 - far)[..., None])
+    return pixels.shade(images, 1 - far)
 
 
 def gradient(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def gradient(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.n
     ramp = (rows * np.sin(angle) + columns * np.cos(angle)) * np.float32(0.7)
     ramp *= (0.8 * strength)[:, None, None]
     ramp += 1
-    return pixels.to_bytes(images * ramp[..., None])
+    return pixels.shade(images, ramp)
 
 
 def clahe(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:

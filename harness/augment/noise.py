@@ -58,7 +58,7 @@ def grain(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndar
     rows, columns = -(-height // side), -(-width // side)
     coarse = draws.noise(keys, "grains", rows * columns * 3).reshape(-1, rows, columns, 3)
     values = coarse.repeat(side, axis=1)[:, :height].repeat(side, axis=2)[:, :, :width]
-    values *= pixels.column(32 * strength)
+    values *= pixels.column(28 * strength)
     values += images
     return pixels.to_bytes(values)
 

@@ -5,11 +5,6 @@ import numpy as np
 from harness.augment import draws, pixels
 
 
-def cover(images: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """``colour`` (broadcasting to (n, H, W, 3)) where ``mask`` (n, H, W)."""
-    return np.where(mask[..., None], colour, images)
-
-
 def fills(images: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """uint8 (n, 3): black, white, grey, any colour, or that of one of the picture's pixels."""
     kind = draws.choice(keys, "fill", 5)
@@ -53,7 +48,7 @@ def grid_mask(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.
     start = draws.uniform(keys, "start", 2) * period[:, None]
     rows = (np.arange(height)[None] + start[:, :1]) % period[:, None] < side[:, None]
     columns = (np.arange(width)[None] + start[:, 1:]) % period[:, None] < side[:, None]
-    return cover(images, rows[:, :, None] & columns[:, None, :], fills(images, keys)[:, None, None])
+    return pixels.cover(images, rows[:, :, None] & columns[:, None, :], fills(images, keys))
 
 
 def holes(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -63,7 +58,7 @@ def holes(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndar
     rows, columns = -(-height // side), -(-width // side)
     gone = draws.uniform(keys, "gone", rows * columns) < 0.4 * strength[:, None]
     mask = gone.reshape(-1, rows, columns).repeat(side, axis=1).repeat(side, axis=2)
-    return cover(images, mask[:, :height, :width], fills(images, keys)[:, None, None])
+    return pixels.cover(images, mask[:, :height, :width], fills(images, keys))
 
 
 def disk(shape: tuple[int, ...], y: float, x: float, radius: float
@@ -107,26 +102,31 @@ def deposit(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.nd
     bound = (1.25 - 0.8 * strength)[:, None, None]  # in half deviations of the smoothed field
     dye = np.array([70, 30, 110], np.float32) + draws.span(keys, "dye", -35, 45, 3)
     amount = np.clip((field - 0.5 * bound) * 9, 0, 1) * np.float32(0.88)
-    return pixels.blend(images, dye[:, None, None, :], amount[..., None])
+    return pixels.tint(images, dye, amount)
 
 
 def hairs(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """One to four curved fibres or scratches, dark or pale, up to 4 pixels wide."""
-    rows, columns = pixels.places(images.shape[1:3])
-    result = images
+    result = images.copy()
     for j in range(4):
-        angle = draws.span(keys, f"angle {j}", 0, np.pi)[:, None, None]
-        along = rows * np.sin(angle) + columns * np.cos(angle)
-        across = rows * np.cos(angle) - columns * np.sin(angle)
-        bend = draws.span(keys, f"bend {j}", -0.6, 0.6, 3)[:, :, None, None]
-        far = np.abs(across - bend[:, 0] - bend[:, 1] * along**2 - 0.3 * bend[:, 2] * along)
-        wide = draws.span(keys, f"wide {j}", 0.4, 1) * (0.012 + 0.035 * strength)
-        wide = np.where(j < 1 + 3 * strength, wide, 0).astype(np.float32)[:, None, None]
-        amount = np.clip((wide - far) * np.float32(48) + np.float32(0.5), 0, 1) * (wide > 0)
-        dark = draws.uniform(keys, f"dark {j}") < 0.6
-        colour = np.where(dark[:, None], 60, 235) + draws.span(keys, f"tone {j}", -40, 20, 3)
-        result = pixels.blend(result, colour[:, None, None], (0.85 * amount)[..., None])
+        part = np.flatnonzero(strength > (j - 1) / 3)
+        if len(part):
+            result[part] = one_hair(result[part], strength[part], draws.fork(keys[part], f"{j}"))
     return result
+
+
+def one_hair(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    rows, columns = pixels.places(images.shape[1:3])
+    angle = draws.span(keys, "angle", 0, np.pi)[:, None, None]
+    along = rows * np.sin(angle) + columns * np.cos(angle)
+    across = rows * np.cos(angle) - columns * np.sin(angle)
+    bend = draws.span(keys, "bend", -0.6, 0.6, 2)[:, :, None, None]
+    far = np.abs(across - bend[:, 0] - bend[:, 1] * along * along)
+    wide = draws.span(keys, "wide", 0.4, 1) * (0.012 + 0.035 * strength)
+    amount = np.clip((wide[:, None, None] - far) * np.float32(48) + np.float32(0.5), 0, 0.85)
+    dark = draws.uniform(keys, "dark") < 0.6
+    colour = np.where(dark[:, None], 60, 235) + draws.span(keys, "tone", -40, 20, 3)
+    return pixels.tint(images, colour, amount)
 
 
 def dust(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -136,7 +136,7 @@ def dust(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarr
     place = draws.uniform(keys, "place", 122).reshape(-1, 61, 2)
     radius = draws.span(keys, "radius", 0.8, 2.8, 61) * max(pixels.unit(images), 0.4)
     tone = draws.span(keys, "tone", 0, 90, 61)
-    result = images.copy()
+    result: np.ndarray = images.copy()
     for i in range(len(images)):
         for j in range(count[i]):
             y, x = place[i, j, 0] * height, place[i, j, 1] * width

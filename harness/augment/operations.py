@@ -42,10 +42,14 @@ class Operation:
         A picture's result depends on its own pixels, strength and key alone.
         """
         strength = np.clip(np.asarray(strength, np.float32), 0, 1)
-        result = images.copy()
-        active = np.flatnonzero(strength > 0)
-        for start in range(0, len(active), BLOCK):
-            part = active[start:start + BLOCK]
+        if not (strength > 0).all():
+            active = np.flatnonzero(strength > 0)
+            result = images.copy()
+            result[active] = self.apply(images[active], strength[active], keys[active])
+            return result
+        result = np.empty_like(images)
+        for start in range(0, len(images), BLOCK):
+            part = slice(start, start + BLOCK)
             result[part] = self.function(images[part], strength[part], keys[part])
         return result
 

@@ -6,28 +6,35 @@ from harness.augment import draws, pixels
 
 
 def mist(images: np.ndarray, keys: np.ndarray, knots: int) -> np.ndarray:
-    """float32 (n, H, W, 1), 0..1: clouds."""
+    """float32 (n, H, W), 0..1: clouds."""
     field = pixels.smooth_field(keys, "cloud", images.shape[1:3], knots)
-    return np.clip(np.float32(0.5) + field, 0, 1)[..., None]
+    return np.clip(np.float32(0.5) + field, 0, 1)
 
 
 def fog(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """White clouds that hide up to four fifths."""
-    amount = (0.35 + 0.65 * mist(images, keys, 6)) * pixels.column(0.8 * strength)
-    return pixels.blend(images, pixels.column(draws.span(keys, "white", 190, 255)), amount)
+    amount = (0.35 + 0.65 * mist(images, keys, 6)) * (0.8 * strength)[:, None, None]
+    white = draws.span(keys, "white", 190, 255)[:, None].repeat(3, axis=1)
+    return pixels.tint(images, white, amount)
 
 
 def haze(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """A veil of one colour, up to two thirds."""
     colour = draws.uniform(keys, "colour", 3) * 255
-    return pixels.blend(images, colour[:, None, None, :], pixels.column(0.65 * strength))
+    levels = np.arange(256, dtype=np.float32)
+    return pixels.look_up(images, levels + (colour[..., None] - levels)
+                          * (0.65 * strength)[:, None, None])
 
 
 def smear(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Stain that was not washed off: clouds of one colour that multiply the light."""
-    colour = draws.span(keys, "colour", 0.15, 1, 3)[:, None, None, :]
-    amount = mist(images, keys, 7) * pixels.column(strength)
-    return pixels.to_bytes(images * (1 + (colour - 1) * amount))
+    colour = draws.span(keys, "colour", 0.15, 1, 3)
+    amount = mist(images, keys, 7) * strength[:, None, None]
+    result = np.empty_like(images)
+    for c in range(3):
+        light = 1 + (colour[:, c, None, None] - 1) * amount
+        result[..., c] = pixels.to_bytes(images[..., c] * light)
+    return result
 
 
 def shadow(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -37,7 +44,7 @@ def shadow(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.nda
     edge = draws.span(keys, "edge", -0.6, 0.6)[:, None, None]
     soft = draws.span(keys, "soft", 1, 12)[:, None, None]
     dark = np.clip((rows * np.sin(angle) + columns * np.cos(angle) - edge) * soft + 0.5, 0, 1)
-    return pixels.to_bytes(images * (1 - dark[..., None] * pixels.column(0.8 * strength)))
+    return pixels.shade(images, 1 - dark * (0.8 * strength)[:, None, None])
 
 
 def ghost(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -32,6 +32,33 @@ def blend(images: np.ndarray, other: np.ndarray, amount: np.ndarray) -> np.ndarr
     return to_bytes(values + (other - values) * amount)
 
 
+def cover(images: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """``colour`` (n, 3) where ``mask`` (n, H, W), the picture elsewhere."""
+    result = images.copy()
+    for c in range(3):
+        np.copyto(result[..., c], colour[:, c, None, None], where=mask, casting="unsafe")
+    return result
+
+
+def tint(images: np.ndarray, colour: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    """images + amount (n, H, W) * (colour (n, 3) - images) as bytes."""
+    result = np.empty_like(images)
+    amount = amount.astype(np.float32)
+    for c in range(3):
+        plane = images[..., c].astype(np.float32)
+        plane += (colour[:, c, None, None].astype(np.float32) - plane) * amount
+        result[..., c] = to_bytes(plane)
+    return result
+
+
+def shade(images: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """images * factor (n, H, W) as bytes."""
+    result = np.empty_like(images)
+    for c in range(3):
+        result[..., c] = to_bytes(images[..., c] * factor.astype(np.float32))
+    return result
+
+
 def recolour(images: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Each pixel times its picture's ``matrix`` (n, 3, 3), whose rows are outputs."""
     matrix = matrix.astype(np.float32)[:, :, :, None, None]

@@ -8,10 +8,10 @@ from harness.augment import draws, pixels
 
 
 def jpeg(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Through JPEG at quality 60 (weak) down to 4."""
+    """Through JPEG at quality 60 (weak) down to 7."""
     from PIL import Image
 
-    quality = np.rint(4 + 56 * (1 - strength) ** 1.5).astype(int)
+    quality = np.rint(7 + 53 * (1 - strength) ** 1.5).astype(int)
     result = np.empty_like(images)
     for i, image in enumerate(images):
         file = io.BytesIO()
