@@ -102,8 +102,8 @@ def compute(views: Views, count: int, frozen: Frozen, cache: Cache, step: Step, 
     wanted = wanted_files(views, count, frozen, maps, number_type)
     todo = [view for view in range(count + 1) if absent(cache, wanted[view])]
     if todo:
-        program = compiled(frozen, number_type, maps)
-        sample = program(filled(views.dataset.images[:BATCH]))
+        program = compiled(frozen, number_type)
+        sample = program(filled(views.dataset.images[:BATCH]), True)[:1 + maps]
         need = 2 * len(views.dataset) * sum(int(np.prod(out.shape[1:])) for out in sample)
         cache.make_room(need * len(todo), {cache.path(k) for keys in wanted for k in keys})
         for view in todo:
@@ -136,8 +136,9 @@ def absent(cache: Cache, keys: list[str]) -> bool:
     return any(cache.find(key) is None for key in keys)
 
 
-def compiled(frozen: Frozen, number_type: str, maps: bool) -> Any:
-    """A tf.function: raw pictures in, (pooled features, map at the boundary) out."""
+def compiled(frozen: Frozen, number_type: str) -> Any:
+    """A tf.function of raw pictures and whether their pooled features are wanted (else 0):
+    (pooled features, map at the boundary)."""
     import tensorflow as tf
 
     from zoo.rewrite import fast
@@ -145,26 +146,31 @@ def compiled(frozen: Frozen, number_type: str, maps: bool) -> Any:
     trunk, rest = fast(frozen.trunk), fast(join(frozen.tail, POOL))
 
     @tf.function(reduce_retracing=True)
-    def program(x: Any) -> list[Any]:
+    def program(x: Any, features: bool) -> list[Any]:
         boundary = run(trunk, x, number_type=number_type)
-        pooled = run(rest, boundary, number_type=number_type)
+        pooled = run(rest, boundary, number_type=number_type) if features else boundary[..., :0]
         limited = [tf.clip_by_value(out, -LARGEST, LARGEST) for out in (pooled, boundary)]
-        return [tf.cast(out, tf.float16) for out in limited[:1 + maps]]
+        return [tf.cast(out, tf.float16) for out in limited]
 
     return program
 
 
 def fill(paths: list[Path], views: Views, view: int, program: Any, step: Step) -> None:
-    """Render one view, pass it through the trunk, and write its files."""
+    """Render one view, pass it through the trunk, and write those of its files that are missing.
+
+    paths: of the pooled features, and of the map where it is wanted.
+    """
+    missing = [i for i, path in enumerate(paths) if not path.exists()]
     with contextlib.ExitStack() as stack:
-        targets = [stack.enter_context(atomic(p)) for p in paths]
+        targets = [stack.enter_context(atomic(paths[i])) for i in missing]
         with contextlib.ExitStack() as opened:
             files = [opened.enter_context(t.open("wb")) for t in targets]
             for pictures in rendered(views, view, order(len(views.dataset))):
                 for start in range(0, len(pictures), BATCH):
                     part = pictures[start:start + BATCH]
-                    for f, out in zip(files, program(filled(part)), strict=True):
-                        rows = out.numpy()[:len(part)]
+                    outputs = program(filled(part), 0 in missing)
+                    for f, i in zip(files, missing, strict=True):
+                        rows = outputs[i].numpy()[:len(part)]
                         if f.tell() == 0:
                             write_header(f, (len(views.dataset), *rows.shape[1:]))
                         f.write(rows.tobytes())
