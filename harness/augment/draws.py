@@ -7,7 +7,7 @@ finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
     key(seed, *parts)            uint64 keys from whole numbers and arrays of them
     fork(keys, tag)              other keys, for one purpose
     uniform, span, sign, choice  one value, or ``count`` of them, for each key
-    noise(keys, size)            standard normal values, fast
+    noise, noise_bytes           many values for each key, fast
 """
 
 import functools
@@ -34,7 +34,7 @@ def key(seed: int, *parts: int | np.ndarray) -> np.ndarray:
     result = scramble(np.asarray(seed & 0xFFFFFFFFFFFFFFFF, np.uint64))
     for part in parts:
         number = part & 0xFFFFFFFFFFFFFFFF if isinstance(part, int) else part.astype(np.int64)
-        result = scramble(result ^ scramble(np.asarray(number).astype(np.uint64)))
+        result = scramble(result ^ np.asarray(number).astype(np.uint64))
     return result
 
 
@@ -82,17 +82,33 @@ def bank() -> np.ndarray:
     return np.tile(values.astype(np.float32), 2)
 
 
-def noise(keys: np.ndarray, tag: str, size: int) -> np.ndarray:
-    """float32 (n, size), standard normal: a stretch of the bank, begun at a place drawn by key.
+@functools.cache
+def byte_bank() -> np.ndarray:
+    """int16 (2 * BANK,): 0..255 at random, twice."""
+    counter = np.arange(BANK, 2 * BANK, dtype=np.uint64) + GOLDEN
+    return np.tile((scramble(counter) >> np.uint64(56)).astype(np.int16), 2)
 
-    Two pictures' noise can overlap in the bank, shifted against each other; never in a picture
-    of less than BANK values.
-    """
+
+def stretch(values: np.ndarray, keys: np.ndarray, tag: str, size: int) -> np.ndarray:
+    """(n, size): consecutive ``values`` of a doubled bank, begun at a place drawn by key."""
     start = (fork(keys, tag) % np.uint64(BANK)).astype(np.int64)
-    values = bank()
     if size > BANK:
-        return np.stack([np.take(values, np.arange(s, s + size) % BANK) for s in start])
-    result = np.empty((len(keys), size), np.float32)
+        return np.stack([values.take(np.arange(s, s + size) % BANK) for s in start])
+    result = np.empty((len(keys), size), values.dtype)
     for row, s in zip(result, start, strict=True):
         row[:] = values[s:s + size]
     return result
+
+
+def noise(keys: np.ndarray, tag: str, size: int) -> np.ndarray:
+    """float32 (n, size), standard normal: a stretch of the bank.
+
+    Two pictures' noise can overlap in the bank, shifted against each other; never within a
+    picture of up to BANK values.
+    """
+    return stretch(bank(), keys, tag, size)
+
+
+def noise_bytes(keys: np.ndarray, tag: str, size: int) -> np.ndarray:
+    """int16 (n, size): 0..255, each as likely; a stretch of a bank, as in ``noise``."""
+    return stretch(byte_bank(), keys, tag, size)

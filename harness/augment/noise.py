@@ -63,6 +63,17 @@ def grain(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndar
     return pixels.to_bytes(values)
 
 
+def dither(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Each value up to 1 (weak), 2 or 3 grey levels off: the last digits of a camera."""
+    most = np.ceil(3 * strength).astype(np.int16)[:, None, None, None]
+    values = draws.noise_bytes(keys, "digits", images[0].size).reshape(images.shape)
+    values *= 2 * most + 1
+    values >>= 8
+    values -= most
+    values += images
+    return np.clip(values, 0, 255, out=values).astype(np.uint8)
+
+
 def banding(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Rows or columns brighter or darker than their neighbours, by up to 40 grey levels."""
     height, width = images.shape[1:3]

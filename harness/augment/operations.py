@@ -58,7 +58,7 @@ ROWS = {
     "blur": (blur.gaussian_blur, blur.motion_blur, blur.defocus, blur.median, blur.sharpen,
              blur.glass, blur.zoom_blur),
     "noise": (noise.gaussian_noise, noise.shot_noise, noise.speckle, noise.salt_pepper,
-              noise.grain, noise.banding),
+              noise.grain, noise.dither, noise.banding),
     "resolution": (resolution.jpeg, resolution.downscale, resolution.pixelate,
                    resolution.lost_blocks),
     "light": (light.brightness, light.exposure, light.contrast, light.gamma, light.autocontrast,
