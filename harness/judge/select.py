@@ -47,7 +47,7 @@ def strategy(name: str) -> Strategy:
 
 
 def order(records: Sequence[Any], name: str = "forecast") -> list[Any]:
-    """The records, the best first. Equals stay in their order. Raises UserError for a wrong name."""
+    """The records, the best first; equals stay in order. Raises UserError for a wrong name."""
     return sorted(records, key=strategy(name).value, reverse=True)
 
 
