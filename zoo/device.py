@@ -1,0 +1,55 @@
+"""What this machine computes with."""
+
+import os
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# Processors that multiply bfloat16 themselves; on others it is slower than float32.
+BFLOAT16 = ("avx512_bf16", "amx_bf16")
+
+
+@cache
+def flags() -> frozenset[str]:
+    """The processor's features, as Linux names them; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+@cache
+def gpus() -> tuple[str, ...]:
+    """Names of the graphics processors that TensorFlow can use."""
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return tuple(tf.config.experimental.get_device_details(g).get("device_name", g.name)
+                 for g in found)
+
+
+def number_type() -> str:
+    """ "bfloat16" where the hardware has it, else "float32"."""
+    return "bfloat16" if gpus() or flags().intersection(BFLOAT16) else "float32"
+
+
+def describe() -> dict[str, Any]:
+    """Device, cores, memory in bytes, and the number types that the hardware has."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = None
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {"device": ", ".join(gpus()) or "CPU", "processor": processor(), "cores": cores,
+            "memory": memory, "number_type": number_type()}
+
+
+def processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in text.splitlines()
+             if line.startswith("model name")]
+    return names[0] if names else platform.machine()
