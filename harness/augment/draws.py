@@ -22,19 +22,19 @@ BANK = 1 << 20  # values in the bank of normal noise
 
 def scramble(x: np.ndarray) -> np.ndarray:
     """SplitMix64's step: uint64 in, uint64 out, every bit of one depending on all of the other."""
-    with np.errstate(over="ignore"):
-        x = x + GOLDEN
-        x = (x ^ (x >> np.uint64(30))) * FIRST
-        x = (x ^ (x >> np.uint64(27))) * SECOND
-        return x ^ (x >> np.uint64(31))
+    x = x + GOLDEN
+    x = (x ^ (x >> np.uint64(30))) * FIRST
+    x = (x ^ (x >> np.uint64(27))) * SECOND
+    return x ^ (x >> np.uint64(31))
 
 
 def key(seed: int, *parts: int | np.ndarray) -> np.ndarray:
-    """Keys uint64 of the parts' common shape. Whole numbers of any sign and size are welcome."""
-    result = scramble(np.asarray(seed & 0xFFFFFFFFFFFFFFFF, np.uint64))
+    """Keys uint64 (n,); parts are (n,) or whole numbers of any sign and size."""
+    result = scramble(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))
     for part in parts:
-        number = part & 0xFFFFFFFFFFFFFFFF if isinstance(part, int) else part.astype(np.int64)
-        result = scramble(result ^ np.asarray(number).astype(np.uint64))
+        number = np.uint64(part & 0xFFFFFFFFFFFFFFFF) if isinstance(part, int) else (
+            part.astype(np.int64).view(np.uint64))
+        result = scramble(result ^ number)
     return result
 
 
@@ -52,8 +52,7 @@ def uniform(keys: np.ndarray, tag: str, count: int = 0) -> np.ndarray:
     """float32 in [0, 1): (n,), or (n, count) where a count is given."""
     forked = fork(keys, tag)
     if count:
-        with np.errstate(over="ignore"):
-            forked = forked[:, None] + np.arange(1, count + 1, dtype=np.uint64) * GOLDEN
+        forked = forked[:, None] + np.arange(1, count + 1, dtype=np.uint64) * GOLDEN
     return (scramble(forked) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
 
 

@@ -27,7 +27,7 @@ def sample(images: np.ndarray, rows: np.ndarray, columns: np.ndarray,
     below, right = y_weight - both, x_weight - both
     weights = [w.astype(np.uint64) for w in (256 - below - x_weight, right, below, both)]
     lanes = np.zeros((n, height, width, 4), np.uint16)
-    lanes[..., :3] = images
+    pixels.copy(images, lanes)
     result = np.empty_like(images)
     for i, words in enumerate(lanes.view(np.uint64).reshape(n, -1)):
         total = np.full((height, width), 0x0080_0080_0080, np.uint64)  # a half, to round
@@ -35,7 +35,7 @@ def sample(images: np.ndarray, rows: np.ndarray, columns: np.ndarray,
             neighbour = words[step:].take(place[i], mode="clip")
             neighbour *= weight[i]
             total += neighbour
-        result[i] = total.view(np.uint8).reshape(height, width, 8)[..., 1:6:2]
+        pixels.copy(total.view(np.uint8).reshape(height, width, 8)[..., 1:6:2], result[i])
     if border is not None and fill is not None and (border == FILL).any():
         outside = (rows < -0.5) | (rows > height - 0.5) | (columns < -0.5) | (columns > width - 0.5)
         result = pixels.cover(result, outside & (border == FILL)[:, None, None], fill)
@@ -91,16 +91,18 @@ def flip(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarr
     """Upside down, left to right, both or neither, at any strength."""
     result = np.empty_like(images)
     for i, kind in enumerate(draws.choice(keys, "flip", 4)):
-        result[i] = images[i, ::1 - 2 * (kind // 2), ::1 - 2 * (kind % 2)]
+        pixels.copy(images[i, ::1 - 2 * (kind // 2), ::1 - 2 * (kind % 2)], result[i])
     return result
 
 
 def dihedral(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Flips and, where the picture is square, a quarter turn: eight ways, at any strength."""
-    result = flip(images, strength, keys)
-    if images.shape[1] == images.shape[2]:
-        turned = draws.uniform(keys, "turn") < 0.5
-        result[turned] = result[turned].transpose(0, 2, 1, 3)
+    if images.shape[1] != images.shape[2]:
+        return flip(images, strength, keys)
+    result = np.empty_like(images)
+    for i, kind in enumerate(draws.choice(keys, "turn", 8)):
+        turned = images[i].transpose(1, 0, 2) if kind >= 4 else images[i]
+        pixels.copy(turned[::1 - 2 * (kind // 2 % 2), ::1 - 2 * (kind % 2)], result[i])
     return result
 
 

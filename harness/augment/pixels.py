@@ -32,6 +32,12 @@ def blend(images: np.ndarray, other: np.ndarray, amount: np.ndarray) -> np.ndarr
     return to_bytes(values + (other - values) * amount)
 
 
+def copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Three channels of ``source`` into ``target``. One by one: numpy is slow at runs of three."""
+    for c in range(3):
+        target[..., c] = source[..., c]
+
+
 def cover(images: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """``colour`` (n, 3) where ``mask`` (n, H, W), the picture elsewhere."""
     result = images.copy()

@@ -17,7 +17,8 @@ from harness.augment import draws
 from harness.augment.operations import OPERATIONS
 from zoo.errors import UserError
 
-CHUNK = 128  # pictures that a thread renders at once: enough to group them by operation
+CHUNK = 256  # pictures that a thread renders at once: enough to group them by operation
+SHARE = 32  # fewer pictures than this are not worth another thread
 NAMES = tuple(OPERATIONS)
 
 
@@ -107,12 +108,14 @@ def render(images: np.ndarray, index: np.ndarray, policy: str, magnitude: float,
     keys = draws.key(seed, view, index)
     result = np.empty((len(index), *images.shape[1:]), np.uint8)
 
+    workers = min(len(os.sched_getaffinity(0)), -(-len(index) // SHARE))
+    chunk = max(1, min(CHUNK, -(-len(index) // max(1, workers))))
+
     def fill(start: int) -> None:
-        part = slice(start, start + CHUNK)
+        part = slice(start, start + chunk)
         result[part] = distort(images[index[part]], plan, magnitude, keys[part])
 
-    starts = range(0, len(index), CHUNK)
-    workers = min(len(starts), len(os.sched_getaffinity(0)))
+    starts = range(0, len(index), chunk)
     if workers < 2:
         for start in starts:
             fill(start)

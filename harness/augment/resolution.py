@@ -3,14 +3,14 @@
 import io
 
 import numpy as np
+from PIL import Image
+from PIL.Image import Resampling as Filter
 
 from harness.augment import draws, pixels
 
 
 def jpeg(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Through JPEG at quality 60 (weak) down to 7."""
-    from PIL import Image
-
     quality = np.rint(7 + 53 * (1 - strength) ** 1.5).astype(int)
     result = np.empty_like(images)
     for i, image in enumerate(images):
@@ -22,19 +22,15 @@ def jpeg(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarr
 
 def resized(image: np.ndarray, factor: float, down: int, up: int) -> np.ndarray:
     """Made ``factor`` times smaller and large again, with Pillow's filters ``down`` and ``up``."""
-    from PIL import Image
-
     height, width = image.shape[:2]
     small = max(2, round(width / factor)), max(2, round(height / factor))
     picture = Image.fromarray(image)
-    shrunk = picture.resize(small, Image.Resampling(down))
-    return np.asarray(shrunk.resize((width, height), Image.Resampling(up)))
+    shrunk = picture.resize(small, Filter(down))
+    return np.asarray(shrunk.resize((width, height), Filter(up)))
 
 
 def downscale(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Through a picture up to 5.5 times smaller, with one of several filters each way."""
-    from PIL.Image import Resampling as Filter
-
     down = np.array([Filter.BOX, Filter.BILINEAR, Filter.NEAREST])[draws.choice(keys, "down", 3)]
     up = np.array([Filter.BILINEAR, Filter.BICUBIC, Filter.LANCZOS])[draws.choice(keys, "up", 3)]
     factor = 1 + 4.5 * strength
@@ -44,8 +40,6 @@ def downscale(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.
 
 def pixelate(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Squares of up to 7 of 96 pixels, each of one colour."""
-    from PIL.Image import Resampling as Filter
-
     side = 1 + 6 * pixels.unit(images) * strength
     return np.stack([resized(image, float(s), Filter.BOX, Filter.NEAREST)
                      for image, s in zip(images, side, strict=True)])
