@@ -79,7 +79,7 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
     words["worst class"] = f"{row['worst class']} ({100 * row['worst recall']:.0f} %)"
     words["parameters"] = f"{row['parameters'] / 1e6:.1f} M"
     words["milliseconds"] = f"{row['milliseconds']:.1f}"
-    return {k: words.get(k, str(row[k])) for k in COLUMNS}
+    return {k: words[k] if k in words else str(row[k]) for k in COLUMNS}
 
 
 def write(store: Store, path: str | Path = "leaderboard.md") -> None:
