@@ -232,9 +232,7 @@ def _record(sender: Sender, entry: Entry, **facts: Any) -> None:
 def _carry_out(sender: Sender, entry: Entry, parcel: Parcel, competition: Competition,
                phase: Phase) -> None:
     """Upload where that is not done, and submit."""
-    if entry.key is None:
-        _upload(sender, entry, parcel, competition)
-    sender.client.complete(str(entry.key))
+    _upload(sender, entry, parcel, competition)
     # A large upload takes long: the phase may have closed, a colleague may have used the place.
     fresh = sender.client.competition(competition.id)
     require_room(sender.client, None, fresh, fresh.phase(phase.id))
@@ -242,8 +240,7 @@ def _carry_out(sender: Sender, entry: Entry, parcel: Parcel, competition: Compet
     try:
         number = sender.client.create(str(entry.key), phase.id)
     except Refused as e:
-        lost = isinstance(e.body, dict) and "data" in e.body
-        _record(sender, entry, state="refused", note=str(e), **({"key": None} if lost else {}))
+        _record(sender, entry, state="refused", note=str(e))
         raise UserError(f"{e} No submission exists; the ledger says so.") from None
     except Unclear as e:
         _unclear(sender, entry, phase, e)
@@ -255,10 +252,18 @@ def _carry_out(sender: Sender, entry: Entry, parcel: Parcel, competition: Compet
 
 
 def _upload(sender: Sender, entry: Entry, parcel: Parcel, competition: Competition) -> None:
+    """Bring the file there, unless an earlier run did and it has not been deleted since."""
+    if entry.key is not None:
+        try:
+            return sender.client.complete(entry.key)
+        except Refused as e:
+            if e.status != 404:
+                raise
     key, address = sender.client.announce(competition.id, str(entry.name), parcel.size)
     storage.upload(address, parcel.path, parcel.sha256, progress=sender.progress,
                    pause=sender.client.transport.pause)
     _record(sender, entry, state="uploaded", key=key)
+    return sender.client.complete(key)
 
 
 def _unclear(sender: Sender, entry: Entry, phase: Phase, trouble: Unclear) -> None:
