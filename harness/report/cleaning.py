@@ -1,0 +1,97 @@
+"""The page's section about cleaning: what was dropped and why, balance, outliers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.report import pictures, svg
+from harness.runs import Store
+from zoo.errors import UserError
+from zoo.files import read_json
+
+SHOWN = 12   # pictures of each reason
+WORDS = {"pollution": "One picture many times, under several labels: no picture of a class.",
+         "duplicate": "An exact copy of a picture that was kept.",
+         "conflicting": "One picture with two labels: neither is trusted.",
+         "unreadable": "The file could not be read as a picture.",
+         "constant": "One colour everywhere.",
+         "outlier": "Too far from every other picture of its class.",
+         "asked": "Dropped by --drop."}
+
+
+def section(store: Store) -> dict[str, Any] | None:
+    """What cleaning found, from ``cleaning.json`` in the store; None where there is none."""
+    path = store.folder / "cleaning.json"
+    if not path.is_file():
+        return None
+    record = read_json(path)
+    images = source_pictures(store, record)
+    reasons: dict[str, list[dict[str, Any]]] = {}
+    for line in record["dropped"]:
+        reasons.setdefault(str(line["reason"]), []).append(line)
+    return {"n": int(record["n"]), "dropped": len(record["dropped"]),
+            "groups": len(record.get("groups", [])), "suspects": suspects(record, images),
+            "balance": balance(record["class_counts"]), "outliers": outliers(record),
+            "pictures": images is not None,
+            "reasons": [{"reason": name, "count": len(lines), "words": WORDS.get(name, ""),
+                         "thumbs": [thumb(line, images) for line in distinct(lines)]}
+                        for name, lines in sorted(reasons.items())]}
+
+
+def source_pictures(store: Store, record: dict[str, Any]) -> np.ndarray | None:
+    """The pictures of the file that was cleaned, where it still lies there unchanged."""
+    from harness.data.sources import load
+
+    for run in reversed(store.finished()):
+        source = str(run.config["data"]["provenance"])
+        if source == "demo" or Path(source).exists():
+            try:
+                images = load(source, tolerant=True).images
+            except UserError:
+                continue
+            if len(images) == record["n"]:
+                return images
+    return None
+
+
+def distinct(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first lines with different twins: a picture that stands there 1,600 times comes once."""
+    seen: set[Any] = set()
+    found = []
+    for line in lines:
+        twin = line.get("twin")
+        if twin is None or twin not in seen:
+            seen.add(twin)
+            found.append(line)
+        if len(found) == SHOWN:
+            break
+    return found
+
+
+def thumb(line: dict[str, Any], images: np.ndarray | None) -> dict[str, Any]:
+    index = int(line["index"])
+    shown = images is not None and 0 <= index < len(images)
+    return {"index": index, "twin": line.get("twin"),
+            "image": pictures.address(images[index], 64) if shown and images is not None else None}
+
+
+def suspects(record: dict[str, Any], images: np.ndarray | None) -> list[dict[str, Any]]:
+    """The first suspected labels."""
+    return [{**line, **thumb(line, images)} for line in record.get("suspected_labels", [])[:SHOWN]]
+
+
+def balance(counts: dict[str, int]) -> list[dict[str, Any]]:
+    most = max([1, *counts.values()])
+    return [{"name": name, "count": int(n), "share": n / most} for name, n in counts.items()]
+
+
+def outliers(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The figure of distances, where cleaning recorded them."""
+    distances = np.array([line["distance"] for line in record.get("outliers", [])], float)
+    if not distances.size:
+        return None
+    counts, edges = np.histogram(distances, bins=min(40, max(5, distances.size // 5)))
+    return {"n": int(distances.size), "figure": svg.histogram(
+        [float(e) for e in edges], [int(c) for c in counts], None,
+        "outliers: how many pictures lie at which distance", "Mahalanobis distance")}
