@@ -15,7 +15,7 @@ IMAGENET_VARIANCE = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file of pretrained weights: the name that Keras gives it, its address and its md5/sha256."""
+    """A file of pretrained weights: Keras' name for it, its address, its md5 or sha256."""
 
     name: str
     address: str

@@ -57,7 +57,7 @@ class Classifier:
         folder = Path(folder)
         for i, graph in enumerate(self.graphs):
             with atomic(folder / f"weights{i}.npz") as temporary, temporary.open("wb") as f:
-                np.savez(f, **graph.arrays)
+                np.savez(f, **dict[str, Any](graph.arrays))
             write_text(folder / f"graph{i}.json", graphs.to_json(graph))
         write_json(folder / "classifier.json", {
             "class_names": self.class_names, "tta": self.tta, "members": len(self.graphs)})
@@ -78,7 +78,8 @@ class Classifier:
                 refuse_bomb(folder / f"weights{i}.npz")
             members = tuple(graphs.load(folder, str(i)) for i in range(about["members"]))
         except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
-            raise UserError(f"{folder} holds no whole classifier ({e}). Train the run again.") from e
+            raise UserError(f"{folder} holds no whole classifier ({e}). Train the run again."
+                            ) from e
         return cls(members, names, tta)
 
 

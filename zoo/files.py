@@ -88,7 +88,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 def write_arrays(path: str | os.PathLike[str], **arrays: np.ndarray) -> None:
     """Write arrays as a compressed npz, atomically."""
     with atomic(path) as temporary, temporary.open("wb") as f:
-        np.savez_compressed(f, **arrays)
+        np.savez_compressed(f, **dict[str, Any](arrays))
 
 
 def plain(value: Any) -> Any:

@@ -32,7 +32,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in an order in which they can run, and the arrays they use. The last node is the output."""
+    """Nodes in an order in which they can run, the last one the output, and their arrays."""
 
     nodes: tuple[Node, ...]
     arrays: Mapping[str, np.ndarray]

@@ -1,5 +1,7 @@
 """Cut a graph at a boundary into trunk and tail, and join graphs end to end."""
 
+import numpy as np
+
 from zoo.graph import INPUT, Graph, Node
 
 
@@ -41,7 +43,7 @@ def part(graph: Graph, nodes: list[Node]) -> Graph:
 def join(*graphs: Graph) -> Graph:
     """One graph that runs ``graphs`` one after another."""
     nodes: list[Node] = []
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     last = INPUT
     for graph in graphs:
         nodes += [Node(n.name, n.kind, tuple(last if i == INPUT else i for i in n.inputs),

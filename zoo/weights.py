@@ -145,6 +145,7 @@ def download(url: str, target: Path, hash: str) -> None:
 def fetch(url: str, part: Path) -> None:
     """Append to ``part`` until the whole file is there. Raises _NotFetched."""
     import requests
+    import urllib3
 
     host = url.split("/")[2]
     if host in _silent:
@@ -156,7 +157,7 @@ def fetch(url: str, part: Path) -> None:
             if append(url, part):
                 return
             reason: object = "the connection was cut off"
-        except requests.RequestException as e:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as e:
             reason = type(e).__name__
         grown = size(part) > before
         if not grown and not before:
@@ -189,7 +190,8 @@ def append(url: str, part: Path) -> bool:
         start = have if resumed else 0
         total = start + int(answer.headers.get("Content-Length", 0))
         with part.open("ab" if resumed else "wb") as f, progress(part.stem, start, total) as step:
-            for piece in answer.iter_content(PIECE):
+            # Not iter_content, which loses the piece that a broken connection cuts short.
+            while piece := answer.raw.read1(PIECE):
                 f.write(piece)
                 step(len(piece))
     return size(part) >= total
