@@ -117,6 +117,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 2**16                # one packet an answer
     platform: Platform
     name: str
     answer: Callable[..., Reply]

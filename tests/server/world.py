@@ -185,10 +185,13 @@ class World:
             return [score for c in row.children for score in self.scores(self.submissions[c])]
         competition = self.phases()[row.phase.id][0]
         found = []
-        for i, (key, value) in enumerate(row.frame.scores):
+        columns = {c.key: c for c in competition.columns}
+        # What is no column of the leaderboard is dropped without a word.
+        kept = [(key, value) for key, value in row.frame.scores if key in columns]
+        for i, (key, value) in enumerate(kept):
             if i >= len(row.score_ids):
                 row.score_ids.append(next(self.score_ids))
-            column = next(c for c in competition.columns if c.key == key)
+            column = columns[key]
             found.append((row.score_ids[i], column.index, key, value, row.task.id if row.task
                           else 0))
         return sorted(found, key=lambda score: (score[1], score[0]))
