@@ -64,6 +64,11 @@ class DryRun:
     def ok(self) -> bool:
         return not errors(self.findings)
 
+    @property
+    def sentence(self) -> str:
+        """The first error, or that there is none."""
+        return next((f.sentence for f in errors(self.findings)), "Nothing failed.")
+
     def to_json(self) -> dict[str, Any]:
         """Everything but the probe's labels, as JSON-able values."""
         hidden = {"predictions", "probe"}

@@ -37,6 +37,10 @@ class Finding:
     sentence: str
     remedy: str
 
+    @property
+    def rule(self) -> str:
+        return f"rule {self.number}"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

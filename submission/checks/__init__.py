@@ -1,0 +1,1 @@
+"""The rules of `harness check`, by what they look at."""

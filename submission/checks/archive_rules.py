@@ -1,0 +1,160 @@
+"""Rules 1 to 15: the archive and what lies in it."""
+
+import difflib
+from collections.abc import Iterator
+
+from submission.checks.facts import Facts
+from submission.rule import ERROR, NOTE, WARNING, Rule
+
+LARGE = 500 << 20       # bytes; uploads of this size were accepted, yet they take long
+RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/",
+           "__pycache__/", ".git/", ".venv/")
+LEFT_OVER = (".ipynb", ".pyc", ".log", ".tmp", ".bak", ".swp", ".zip", ".tar", ".gz", ".rar", ".7z",
+             ".pdf", ".png", ".jpg", ".jpeg", ".csv", ".tfevents")
+WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".tflite", ".pb", ".onnx", ".pt",
+           ".pth", ".ckpt", ".safetensors", ".joblib", ".bin")
+METADATA = ("metadata", "metadata.yaml")
+NAME = 64               # characters that the platform keeps of a file's name
+
+
+def damaged(f: Facts) -> Iterator[str]:
+    if f.archive.damage:
+        start = f.archive.path.open("rb").read(64)
+        why = ("it is a Git LFS pointer" if start.startswith(b"version https://git-lfs") else
+               "it is empty" if not start else f.archive.damage)
+        yield f"{f.archive.path.name} is no zip that can be read: {why}."
+    elif f.archive.bomb is None and f.archive.broken:
+        yield f"{f.archive.broken} can't be unpacked whole: its bytes or its checksum are wrong."
+
+
+def dangerous(f: Facts) -> Iterator[str]:
+    for reason in f.archive.refusals():
+        yield f"The archive isn't unpacked: {reason}."
+        return
+
+
+def twice(f: Facts) -> Iterator[str]:
+    names = f.archive.names
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"{name} is in the archive more than once; which one counts is not defined."
+
+
+def no_model(f: Facts) -> Iterator[str]:
+    if f.archive.damage or "model.py" in f.archive.names:
+        return
+    inner = [n for n in f.archive.names if n.replace("\\", "/").lower().endswith("/model.py")
+             and not n.startswith("__MACOSX")]
+    scripts = [n for n in f.archive.names if n.lower().endswith((".py", ".ipynb"))]
+    near = difflib.get_close_matches("model.py", scripts, n=1, cutoff=0.5)
+    where = (f"it lies in a folder, as {inner[0]}" if inner else
+             f"there is {near[0]}" if near else "nothing resembles it")
+    yield f"There is no model.py at the root of the archive; {where}."
+
+
+def unreadable(f: Facts) -> Iterator[str]:
+    if "model.py" in f.archive.names and f.archive.model is None and not f.archive.broken:
+        yield "model.py is no UTF-8 text."
+
+
+def pointers(f: Facts) -> Iterator[str]:
+    for name in f.pointers:
+        yield f"{name} is a Git LFS pointer of {f.archive.sizes[name]} bytes, not the file itself."
+
+
+def empty(f: Facts) -> Iterator[str]:
+    for name, size in f.archive.sizes.items():
+        if not size and (name.lower().endswith(WEIGHTS) or name == "model.py"):
+            yield f"{name} is empty."
+
+
+def damaged_weights(f: Facts) -> Iterator[str]:
+    for network in f.networks:
+        if not network.kind and f.archive.sizes[network.name] and network.name not in f.pointers:
+            yield f"{network.name} is no Keras file that can be read, or a damaged one."
+
+
+def rubbish(f: Facts) -> Iterator[str]:
+    found = [n for n in f.archive.names if any(r in n for r in RUBBISH)
+             or n.lower().endswith(LEFT_OVER)]
+    if found:
+        size = sum(f.archive.sizes[n] for n in found)
+        yield (f"{len(found)} files don't belong into a submission, {size / 1e6:.1f} MB, "
+               f"such as {found[0]}.")
+
+
+def unused(f: Facts) -> Iterator[str]:
+    """Weights that model.py never names: old ones, or ones that it should have loaded."""
+    if f.source is None or any("*" in file.pattern for file in f.source.files):
+        return
+    code = " ".join(f.archive.read(n).decode("utf-8", "replace")
+                    for n in f.archive.names if n.endswith(".py"))
+    generic = any(word in code for word in ("listdir", "glob", "iterdir", "scandir", "walk("))
+    for name in f.archive.names:
+        parts = name.split("/")
+        if name.lower().endswith(WEIGHTS) and not generic and not any(p in code for p in parts) \
+                and not any(r in name for r in RUBBISH) and not ours(f):
+            yield f"model.py never names {name}, {f.archive.sizes[name] / 1e6:.1f} MB."
+
+
+def ours(f: Facts) -> bool:
+    return {"graph0.json", "weights0.npz", "manifest.json"} <= set(f.archive.names)
+
+
+def large(f: Facts) -> Iterator[str]:
+    size = f.archive.path.stat().st_size
+    if size > LARGE:
+        yield f"The zip has {size / 1e6:,.0f} MB."
+
+
+def metadata(f: Facts) -> Iterator[str]:
+    for name in METADATA:
+        if name in f.archive.names:
+            yield f"{name} at the root is read by the platform as an order how to run the zip."
+
+
+def no_weights(f: Facts) -> Iterator[str]:
+    held = [n for n in f.archive.names if n.lower().endswith(WEIGHTS)]
+    if f.source and not held and sum(f.archive.sizes.values()) < 1 << 20:
+        yield "The archive holds no weights at all."
+
+
+def long_name(f: Facts) -> Iterator[str]:
+    if len(f.archive.path.name) > NAME:
+        yield f"The zip's name has {len(f.archive.path.name)} characters."
+
+
+def own_modules(f: Facts) -> Iterator[str]:
+    """Files that would hide a package that model.py needs."""
+    for name in ("numpy", "tensorflow", "keras", "h5py", "json", "random", "types", "typing"):
+        if f"{name}.py" in f.archive.names or any(
+                n.startswith(f"{name}/") and n.endswith(".py") for n in f.archive.names):
+            yield f"The archive brings its own {name}, which hides the real one."
+
+
+RULES = (
+    Rule(1, ERROR, "The zip can be read", "Make the zip again, and upload that.", damaged, (41,)),
+    Rule(2, ERROR, "Nothing in it is dangerous to unpack",
+         "Zip plain files with relative names, no links, no passwords.", dangerous),
+    Rule(3, WARNING, "Every file is there once", "Zip from an empty folder.", twice),
+    Rule(4, ERROR, "model.py is at the root", "Zip the files themselves, not their folder.",
+         no_model, (1, 5)),
+    Rule(5, ERROR, "model.py is text", "Save model.py as UTF-8.", unreadable),
+    Rule(6, ERROR, "Files are files, not pointers", "Fetch it first: git lfs pull.", pointers,
+         (6,)),
+    Rule(7, ERROR, "No file is empty", "Save it again, then zip it.", empty, (1, 6)),
+    Rule(8, ERROR, "Keras files are whole", "Save the network again, then zip it.", damaged_weights,
+         (1, 6)),
+    Rule(9, NOTE, "Nothing superfluous is in it",
+         "Zip model.py and what it opens, nothing else.", rubbish, (7,)),
+    Rule(10, NOTE, "Every weight file is used",
+         "Remove it, or let model.py open it: is it the one that you meant to send?", unused,
+         (2, 3)),
+    Rule(11, NOTE, "The zip isn't huge",
+         "Save without the optimizer, or as float16; each upload counts against the quota.", large,
+         (7,)),
+    Rule(12, WARNING, "No metadata file changes how it is run", "Remove or rename it.", metadata),
+    Rule(13, WARNING, "Weights are in the zip", "Put the trained weights beside model.py.",
+         no_weights, (1,)),
+    Rule(14, NOTE, "The zip's name is short", "Rename it: 64 characters are kept.", long_name),
+    Rule(15, WARNING, "No file hides a package", "Give the file another name.", own_modules, (18,)),
+)

@@ -1,0 +1,326 @@
+"""Rules 20 to 36: whether model.py can be imported, built and called."""
+
+import ast
+import difflib
+import re
+import sys
+from collections.abc import Iterator
+
+from submission.checks.facts import Facts
+from submission.checks.source import FileName, Source
+from submission.rule import ERROR, NOTE, WARNING, Rule
+
+# What comes with TensorFlow and Keras; a model.py can count on these.
+PRESENT = {"numpy", "tensorflow", "keras", "h5py", "absl", "google", "ml_dtypes", "optree", "rich",
+           "namex", "packaging", "requests", "six", "wrapt", "typing_extensions", "tensorboard",
+           "termcolor", "astunparse", "gast", "opt_einsum", "flatbuffers", "grpc", "urllib3",
+           "setuptools", "pkg_resources", "markdown", "werkzeug", "certifi", "idna"}
+# Well known packages that the platform may lack: nobody has shown that it has them.
+UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib", "seaborn", "torch",
+            "torchvision", "timm", "keras_cv", "keras_hub", "keras_nlp", "keras_core", "tf_keras",
+            "tensorflow_addons", "tensorflow_hub", "tensorflow_probability", "tensorflow_models",
+            "tensorflow_text", "tensorflow_datasets", "albumentations", "imgaug", "tqdm", "joblib",
+            "jax", "flax", "onnxruntime", "onnx", "lightgbm", "xgboost", "catboost", "imageio",
+            "transformers", "huggingface_hub", "safetensors", "dill", "cloudpickle", "yaml",
+            "psutil", "numba", "einops", "kornia", "tflite_runtime", "visualkeras", "imblearn",
+            "efficientnet", "vit_keras", "classification_models", "mlxtend", "statsmodels",
+            "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown"}
+NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
+ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|/tmp/|"
+                       r"[A-Za-z]:[\\/]|~)|(^|/)drive/My ?Drive/")
+PLACEHOLDER = re.compile(r"your[_ -]|model_name|path[_/]to|<[^>]+>|placeholder|filename\.|"
+                         r"example_|xxx", re.I)
+FETCHING = ("get_file", "urlretrieve", "urlopen", "wget.download", "gdown.download", "requests.get",
+            "hf_hub_download", "snapshot_download", "kaggle")
+BUILDERS = re.compile(r"applications(\.\w+)?\.[A-Z]\w+$")
+
+
+def source(f: Facts) -> Iterator[Source]:
+    if f.source:
+        yield f.source
+
+
+def no_python(f: Facts) -> Iterator[str]:
+    text = f.archive.model
+    if text is None or f.source:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*[!%][A-Za-z]", line):
+            yield f"Line {number} of model.py is a notebook's command: {line.strip()[:60]}"
+            return
+    if text.lstrip().startswith('{"') or '"cell_type"' in text:
+        yield "model.py is a notebook, not a Python file."
+        return
+    try:
+        ast.parse(text)
+    except SyntaxError as e:
+        yield f"model.py is no Python: {e.msg}, line {e.lineno}."
+    except (ValueError, RecursionError) as e:
+        yield f"model.py is no Python: {e}."
+
+
+def newer_python(f: Facts) -> Iterator[str]:
+    if f.source:
+        try:
+            ast.parse(f.source.text, feature_version=(3, 10))
+        except SyntaxError as e:
+            yield f"Line {e.lineno} of model.py needs a newer Python than 3.10: {e.msg}."
+
+
+def no_class(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        if "Model" in s.classes and s.classes["Model"] in s.tree.body or "Model" in s.bound \
+                and not s.imports.get("Model", "").startswith(("tensorflow", "keras")):
+            continue
+        names = [n for n in s.classes if n != "Model"]
+        near = difflib.get_close_matches("Model", names, n=1, cutoff=0.4) or names[:1]
+        yield ("model.py defines no class Model" + (f", but {near[0]}." if near else "."))
+
+
+def constructor(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        method = s.method("__init__")
+        if method is None:
+            continue
+        needed = required(method, skip=1)
+        if needed is None:
+            yield "Model.__init__ takes no self."
+        elif needed:
+            yield f"Model.__init__ wants {', '.join(needed)}; the platform calls Model()."
+        if isinstance(method, ast.AsyncFunctionDef):
+            yield "Model.__init__ is async."
+
+
+def signature(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        if "Model" not in s.classes:
+            continue
+        method = s.method("predict")
+        if method is None:
+            if not s.foreign_base and not assigned(s.classes["Model"], "predict"):
+                names = [n.name for n in s.classes["Model"].body if isinstance(n, ast.FunctionDef)]
+                near = difflib.get_close_matches("predict", names, n=1, cutoff=0.5)
+                yield "Model has no method predict" + (f", but {near[0]}." if near else ".")
+            continue
+        decorators = {s.name(d) for d in method.decorator_list}
+        skip = 0 if "staticmethod" in decorators else 1
+        yield from parameters(method, skip)
+
+
+def parameters(method: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> Iterator[str]:
+    if isinstance(method, ast.AsyncFunctionDef):
+        yield "Model.predict is async; the platform calls it and waits for nothing."
+    arguments = method.args
+    places = [*arguments.posonlyargs, *arguments.args]
+    needed = required(method, skip)
+    if needed is None or (len(places) <= skip and not arguments.vararg):
+        yield "Model.predict takes no pictures; the platform calls predict(X)."
+    elif len(needed) > 1 or any(k.arg in needed for k in arguments.kwonlyargs):
+        yield (f"Model.predict wants {', '.join(needed)}; the platform gives it the pictures "
+               "alone.")
+
+
+def required(method: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> list[str] | None:
+    """Names of parameters without a default, after the first ``skip``; None if those lack."""
+    arguments = method.args
+    places = [a.arg for a in [*arguments.posonlyargs, *arguments.args]]
+    if len(places) < skip:
+        return [] if arguments.vararg else None
+    free = places[skip:len(places) - len(arguments.defaults)]
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return free + [a.arg for a, default in pairs if default is None]
+
+
+def assigned(owner: ast.ClassDef, name: str) -> bool:
+    return any(isinstance(n, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name
+                                                 for t in n.targets) for n in owner.body)
+
+
+def undefined(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        for name, line in s.undefined:
+            yield f"The name {name} is used in line {line} of model.py and never defined."
+
+
+def imported(f: Facts) -> Iterator[tuple[str, int, bool]]:
+    """(module, line, whether a failing import is caught) of everything that is imported."""
+    for s in source(f):
+        for node in [*s.walk(ast.Import), *s.walk(ast.ImportFrom)]:
+            caught = s.tried(node, "ImportError", "ModuleNotFoundError")
+            if isinstance(node, ast.Import):
+                yield from ((a.name, node.lineno, caught) for a in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                dots = "." * node.level
+                yield dots + (node.module or ""), node.lineno, caught
+
+
+def held(f: Facts, module: str) -> bool:
+    path = module.lstrip(".").replace(".", "/")
+    return any(n in (f"{path}.py", f"{path}/__init__.py") or n.startswith(f"{path}/")
+               for n in f.archive.names)
+
+
+def missing_module(f: Facts) -> Iterator[str]:
+    for module, line, caught in imported(f):
+        top = module.split(".")[0]
+        if caught or (top and held(f, top)):
+            continue
+        if any(module == n or module.startswith(n + ".") for n in NOTEBOOK):
+            yield f"Line {line} imports {module}, which only notebooks have."
+        elif module.startswith("."):
+            yield f"Line {line} imports {module} relatively, but model.py is in no package."
+        elif top not in sys.stdlib_module_names and top not in PRESENT | UNPROVEN:
+            yield (f"Line {line} imports {top}, which is neither in the archive nor part of "
+                   "Python, numpy or TensorFlow.")
+
+
+def unproven_module(f: Facts) -> Iterator[str]:
+    for module, line, caught in imported(f):
+        top = module.split(".")[0]
+        if top in UNPROVEN and not caught and not held(f, top):
+            yield f"Line {line} imports {top}; it isn't known whether the platform has it."
+
+
+def opened(f: Facts) -> Iterator[FileName]:
+    for s in source(f):
+        yield from s.files
+
+
+def missing_file(f: Facts) -> Iterator[str]:
+    for file in opened(f):
+        if not file.sure or "*" in file.pattern or found(f, file) or ELSEWHERE.search(file.pattern):
+            continue
+        stem = file.pattern.replace("\\", "/").split("/")[-1]
+        other = f.named(stem)
+        near = difflib.get_close_matches(stem, [n.split("/")[-1] for n in f.archive.names], n=1,
+                                         cutoff=0.4)
+        hint = (f"it holds {other}, elsewhere or spelled otherwise" if other else
+                f"the nearest is {near[0]}" if near else "nothing resembles it")
+        what = "a placeholder for" if PLACEHOLDER.search(file.pattern) else "to"
+        yield (f"Line {file.line} of model.py points {what} {file.pattern!r}, which isn't in the "
+               f"archive; {hint}.".replace("points a placeholder for", "has left a placeholder,"))
+
+
+def found(f: Facts, file: FileName) -> bool:
+    """Whether the archive holds the file, spelled exactly so."""
+    entry = f.named(file.pattern)
+    wanted = file.pattern.replace("\\", "/").removeprefix("./")
+    return entry is not None and ("*" in wanted or entry.endswith(wanted))
+
+
+def doubtful_file(f: Facts) -> Iterator[str]:
+    for file in opened(f):
+        if (not file.sure or "*" in file.pattern) and f.named(file.pattern) is None \
+                and not ELSEWHERE.search(file.pattern):
+            yield f"Line {file.line} of model.py may open {file.pattern!r}; no such file is there."
+
+
+def missing_folder(f: Facts) -> Iterator[str]:
+    """A network opened by a name without a suffix: a SavedModel's folder."""
+    for s in source(f):
+        for name, call in s.calls:
+            last = name.split(".")[-1]
+            text = constant(call)
+            if last not in ("load_model", "TFSMLayer") and not name.endswith("saved_model.load") \
+                    or text is None or "." in text.split("/")[-1] or ELSEWHERE.search(text):
+                continue
+            if not any(text.strip("./") in n for n in f.archive.names):
+                yield f"Line {call.lineno} of model.py loads {text!r}, which isn't in the archive."
+
+
+def constant(call: ast.Call) -> str | None:
+    """The last text in a call's first argument, such as a file's name at the end of a path."""
+    given = call.args[:1] or [k.value for k in call.keywords
+                              if k.arg in ("filepath", "path", "export_dir")]
+    texts = [n.value for a in given for n in ast.walk(a)
+             if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return texts[-1] if texts else None
+
+
+def elsewhere(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        for node in s.walk(ast.Constant):
+            if not isinstance(node, ast.Constant):
+                continue
+            text = node.value
+            if isinstance(text, str) and "\n" not in text and ELSEWHERE.search(text) \
+                    and not text.startswith("/tmp/"):  # noqa: S108
+                yield f"Line {node.lineno} of model.py points to {text!r}, on another machine."
+
+
+def above(f: Facts) -> Iterator[str]:
+    for file in opened(f):
+        if file.pattern.startswith("../") and f.named(file.pattern.split("/")[-1]) is None:
+            yield f"Line {file.line} opens {file.pattern!r}, above the archive's folder."
+
+
+def bare_name(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        if "__file__" in s.text or "getcwd" in s.text:
+            continue
+        for file in s.files:
+            if f.named(file.pattern) and not file.pattern.startswith("/"):
+                yield (f"Line {file.line} opens {file.pattern!r}, which works only in the "
+                       "archive's own folder.")
+                return
+
+
+def fetches(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        for name, call in s.calls:
+            if any(name.endswith(n) for n in FETCHING):
+                yield f"Line {call.lineno} of model.py fetches something: {name}."
+            elif BUILDERS.search(name) and pretrained(call):
+                yield (f"Line {call.lineno} of model.py downloads ImageNet weights, only to build "
+                       f"{name.split('.')[-1]}.")
+
+
+def pretrained(call: ast.Call) -> bool:
+    given = next((k.value for k in call.keywords if k.arg == "weights"), None)
+    if given is None:
+        return len(call.args) < 2 and not any(k.arg is None for k in call.keywords)
+    return isinstance(given, ast.Constant) and given.value == "imagenet"
+
+
+def side_effects(f: Facts) -> Iterator[str]:
+    for s in source(f):
+        for name, call in s.calls:
+            if name.endswith((".fit", ".fit_generator", ".train_on_batch")) and s.runs(call):
+                yield f"Line {call.lineno} of model.py trains: {name}."
+            elif name in ("input", "os.system", "subprocess.run", "subprocess.check_call",
+                          "os._exit", "exit", "quit", "sys.exit"):
+                yield f"Line {call.lineno} of model.py calls {name}."
+
+
+RULES = (
+    Rule(20, ERROR, "model.py is Python", "Take the lines out of the notebook that aren't Python.",
+         no_python),
+    Rule(21, WARNING, "model.py runs under Python 3.10", "Write it in the older way.",
+         newer_python),
+    Rule(22, ERROR, "There is a class Model", "Call the class Model, exactly so.", no_class, (17,)),
+    Rule(23, ERROR, "Model() needs no argument", "Give every parameter a default.", constructor,
+         (17,)),
+    Rule(24, ERROR, "predict(X) can be called", "Write: def predict(self, X).", signature, (17,)),
+    Rule(25, ERROR, "Every name is defined", "Import or define it in model.py itself.", undefined,
+         (18,)),
+    Rule(26, ERROR, "Every module is at hand",
+         "Put the file into the zip, or do without: numpy and TensorFlow are there.",
+         missing_module, (18, 43)),
+    Rule(27, WARNING, "No package is needed whose presence is unknown",
+         "Do it with numpy and TensorFlow, or ask the organisers.", unproven_module, (11, 43)),
+    Rule(28, ERROR, "Every file that is opened is in the zip",
+         "Zip that file, or correct the name in model.py.", missing_file, (1, 2, 4)),
+    Rule(29, WARNING, "Every file that may be opened is in the zip",
+         "Zip that file, or take the line out.", doubtful_file, (1, 2)),
+    Rule(30, ERROR, "Every folder that is opened is in the zip", "Zip that folder.", missing_folder,
+         (1, 2)),
+    Rule(31, ERROR, "No path leads to another machine",
+         "Put the file beside model.py: Path(__file__).parent / NAME.", elsewhere, (20,)),
+    Rule(32, ERROR, "No path leads above the archive", "Put the file beside model.py.", above,
+         (20,)),
+    Rule(33, NOTE, "Files are found from any working directory",
+         "Open them as Path(__file__).parent / NAME.", bare_name, (20,)),
+    Rule(34, WARNING, "Nothing is fetched from the network",
+         "Build networks with weights=None and put every file into the zip.", fetches, (1,)),
+    Rule(35, WARNING, "model.py does nothing but predict", "Take the line out.", side_effects),
+)

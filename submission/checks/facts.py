@@ -1,0 +1,57 @@
+"""Everything that the rules look at: the archive, its model.py, the networks in it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from submission import runtimes
+from submission.archive import Archive
+from submission.checks.networks import Network, networks
+from submission.checks.source import Source
+
+POINTER = b"version https://git-lfs"
+
+
+@dataclass
+class Facts:
+    archive: Archive
+
+    @cached_property
+    def source(self) -> Source | None:
+        """model.py, None where it is missing or no Python."""
+        text = self.archive.model
+        try:
+            return Source(text) if text is not None else None
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+
+    @cached_property
+    def networks(self) -> list[Network]:
+        return networks(self.archive)
+
+    @cached_property
+    def keras(self) -> tuple[int, ...]:
+        """The version of Keras that the platform has."""
+        return number(dict(p.split("==") for p in runtimes.PLATFORM.split(","))["keras"])
+
+    @cached_property
+    def pointers(self) -> list[str]:
+        return [i.filename for i in self.archive.entries
+                if i.file_size < 1024 and self.archive.read(i.filename, 64).startswith(POINTER)]
+
+    def named(self, name: str) -> str | None:
+        """The entry that ``name`` or a pattern in model.py means, None where there is none."""
+        import fnmatch
+
+        wanted = name.replace("\\", "/").removeprefix("./").lower()
+        wanted = wanted.replace("[", "[[]") if "*" not in wanted else wanted
+        for entry in self.archive.names:
+            if fnmatch.fnmatch(entry.lower(), wanted) or (
+                    "/" not in wanted and fnmatch.fnmatch(entry.lower().split("/")[-1], wanted)) \
+                    or ("*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
+                return entry
+        return None
+
+
+def number(version: str) -> tuple[int, ...]:
+    """ "3.4.1" as (3, 4, 1); what is no number counts as 0."""
+    return tuple(int(p) if p.isdigit() else 0 for p in version.split(".")[:3])

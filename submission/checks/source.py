@@ -1,0 +1,299 @@
+"""What can be known of a model.py by reading it. Nothing is imported or run."""
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+FILES = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".pickle", ".joblib", ".json", ".pt",
+         ".pth", ".ckpt", ".tflite", ".pb", ".onnx", ".yaml", ".yml", ".txt", ".csv", ".mat",
+         ".bin", ".index", ".safetensors")
+MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loader__", "__path__",
+          "__builtins__", "__annotations__", "__debug__", "__class__", "__module__",
+          "__qualname__", "__dict__"}
+TELLING = {"print", "debug", "info", "warning", "warn", "error", "exception", "log"}
+WRITING = ("save", "dump", "to_", "write", "plot", "export")
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True)
+class FileName:
+    """A string that names a file. pattern: with "*" for what isn't known; sure: nothing excuses it.
+    """
+
+    pattern: str
+    line: int
+    sure: bool
+    call: str
+
+
+class Source:
+    """A parsed model.py. Raises SyntaxError (or ValueError for NUL bytes) where it can't be."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self.parents = {child: node for node in ast.walk(self.tree)
+                        for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """{name in the file: what it stands for}, such as {"tf": "tensorflow"}."""
+        found = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                for a in node.names:
+                    found[a.asname or a.name.split(".")[0]] = (
+                        a.name if a.asname else a.name.split(".")[0])
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                for a in node.names:
+                    found[a.asname or a.name] = f"{node.module}.{a.name}"
+        return found
+
+    def name(self, node: ast.AST | None) -> str:
+        """The dotted name of an expression, imports resolved; "" for what has none."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name):
+            parts.append(self.imports.get(node.id, node.id))
+        elif parts:
+            parts.append("()")
+        return ".".join(reversed(parts))
+
+    @cached_property
+    def classes(self) -> dict[str, ast.ClassDef]:
+        return {n.name: n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)}
+
+    @cached_property
+    def bound(self) -> set[str]:
+        """Names that the module itself defines, by import, assignment, def or class."""
+        return defined(symtable.symtable(self.text, "model.py", "exec"))
+
+    def method(self, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        """A method of Model, its own or of a base class in the file."""
+        return self._method(self.classes.get("Model"), name, 0)
+
+    def _method(self, owner: ast.ClassDef | None, name: str, depth: int
+                ) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        if owner is None or depth > 10:
+            return None
+        for node in owner.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+                return node
+        for base in owner.bases:
+            found = self._method(self.classes.get(self.name(base)), name, depth + 1)
+            if found:
+                return found
+        return None
+
+    @cached_property
+    def foreign_base(self) -> bool:
+        """Whether Model inherits from something that isn't in the file."""
+        owner = self.classes.get("Model")
+        names = [self.name(b) for b in owner.bases] if owner else []
+        return any(n not in self.classes and n != "object" for n in names)
+
+    @cached_property
+    def reachable(self) -> set[ast.AST]:
+        """Functions and classes that run when the platform imports, builds and calls Model."""
+        known: dict[str, list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                known.setdefault(node.name, []).append(node)
+        found: set[ast.AST] = set()
+        waiting: list[ast.AST] = [n for n in self.tree.body if not is_main(n) and not isinstance(
+            n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        start = [self.classes.get("Model"), self.method("__init__"), self.method("predict")]
+        waiting += [n for n in start if n is not None]
+        while waiting:
+            node = waiting.pop()
+            if node in found:
+                continue
+            found.add(node)
+            for name in mentioned(node):
+                waiting += [n for n in known.get(name, []) if n not in found]
+        return found
+
+    def runs(self, node: ast.AST) -> bool:
+        """Whether the platform would come past this node."""
+        while not isinstance(node, ast.Module):
+            if node in self.reachable:
+                return True
+            parent = self.parents.get(node)
+            if parent is None or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                return False
+            node = parent
+        return False
+
+    def walk(self, kind: type[ast.AST]) -> Iterator[ast.AST]:
+        """All nodes of a kind that the platform would come past, in the order of the text."""
+        nodes = [n for n in ast.walk(self.tree) if isinstance(n, kind) and self.runs(n)]
+        yield from sorted(nodes, key=lambda n: (getattr(n, "lineno", 0),
+                                                getattr(n, "col_offset", 0)))
+
+    @cached_property
+    def calls(self) -> list[tuple[str, ast.Call]]:
+        """(dotted name, call) of everything that is called."""
+        return [(self.name(c.func), c) for c in self.walk(ast.Call) if isinstance(c, ast.Call)]
+
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes that enclose this one, the nearest first."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+    def tried(self, node: ast.AST, *names: str) -> bool:
+        """Whether the node stands in the body of a try that catches one of ``names``, or all."""
+        inner = node
+        for outer in self.around(node):
+            if isinstance(outer, ast.Try) and inner in outer.body:
+                for handler in outer.handlers:
+                    caught = ast.unparse(handler.type) if handler.type else "Exception"
+                    if any(n in caught for n in (*names, "Exception")):
+                        return True
+            inner = outer
+        return False
+
+    @cached_property
+    def undefined(self) -> list[tuple[str, int]]:
+        """(name, line) of names that nothing defines, in code that the platform would run."""
+        if any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*"
+               for n in ast.walk(self.tree)):
+            return []
+        if any(n in ("exec", "globals", "vars") for n, _ in self.calls):
+            return []
+        known = self.bound | set(dir(builtins)) | MODULE
+        top = symtable.symtable(self.text, "model.py", "exec")
+        missing = {s for table in tables(top) for s in globals_of(table)} - known
+        found: dict[str, int] = {}
+        for node in self.walk(ast.Name):
+            if isinstance(node, ast.Name) and node.id in missing and node.id not in found \
+                    and isinstance(node.ctx, ast.Load) and not self.excused(node):
+                found[node.id] = node.lineno
+        return sorted(found.items(), key=lambda pair: pair[1])
+
+    def excused(self, node: ast.Name) -> bool:
+        """A name that need not exist: in a try, in an annotation, or local to its function."""
+        if self.tried(node, "NameError"):
+            return True
+        inner: ast.AST = node
+        for outer in self.around(node):
+            if isinstance(outer, ast.AnnAssign) and inner is outer.annotation:
+                return True
+            if isinstance(outer, ast.arg) or (isinstance(
+                    outer, ast.FunctionDef) and inner is outer.returns):
+                return "annotations" in self.imports
+            if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda |
+                          ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) \
+                    and node.id in locals_of(outer):
+                return True
+            inner = outer
+        return False
+
+    @cached_property
+    def files(self) -> list[FileName]:
+        """Every string that names a file which the platform's run would open."""
+        found = []
+        for node in self.walk(ast.AST):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                pattern = node.value
+            elif isinstance(node, ast.JoinedStr):
+                pattern = "".join(str(v.value) if isinstance(v, ast.Constant) else "*"
+                                  for v in node.values)
+            else:
+                continue
+            stem = pattern.replace("\\", "/").rsplit("/", 1)[-1]
+            if not stem.lower().endswith(FILES) or stem.lower() in FILES or "\n" in pattern \
+                    or "://" in pattern or isinstance(self.parents[node], ast.JoinedStr):
+                continue
+            item = self._file(node, pattern)
+            if item:
+                found.append(item)
+        return found
+
+    def _file(self, node: ast.AST, pattern: str) -> FileName | None:
+        call, sure = "", True
+        for outer in self.around(node):
+            if isinstance(outer, ast.Expr) and outer.value is node:
+                return None
+            if isinstance(outer, ast.Raise | ast.Assert):
+                return None
+            if isinstance(outer, ast.Call):
+                name = self.name(outer.func).split(".")[-1] or "()"
+                if name in TELLING or name.startswith(WRITING) or opens_to_write(name, outer):
+                    return None
+                sure = sure and name not in ("exists", "isfile", "is_file", "endswith", "replace")
+                call = call if call and call not in ("join", "Path", "str") else name
+            if isinstance(outer, ast.Compare | ast.stmt):
+                sure = sure and not isinstance(outer, ast.Compare)
+                break
+        sure = sure and not self.tried(node, "OSError", "IOError", "FileNotFoundError") \
+            and not any(isinstance(o, ast.If) and "exists" in ast.unparse(o.test)
+                        for o in self.around(node))
+        return FileName(pattern, getattr(node, "lineno", 0), sure, call)
+
+
+def is_main(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def mentioned(node: ast.AST) -> Iterator[str]:
+    """Names and attributes in a node; of a class only what runs when it is defined or built."""
+    stack: list[ast.AST] = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.ClassDef):
+        special = {"__init__", "call", "build", "__call__", "forward"}
+        yield from special & {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+    while stack:
+        child = stack.pop()
+        if isinstance(child, ast.Name):
+            yield child.id
+        elif isinstance(child, ast.Attribute):
+            yield child.attr
+        if isinstance(node, ast.ClassDef) and isinstance(child, ast.FunctionDef):
+            stack += [*child.decorator_list, *child.args.defaults]
+        else:
+            stack += ast.iter_child_nodes(child)
+
+
+def opens_to_write(name: str, call: ast.Call) -> bool:
+    modes = [a.value for a in [*call.args[1:2], *(k.value for k in call.keywords
+                                                  if k.arg == "mode")]
+             if isinstance(a, ast.Constant)]
+    return name == "open" and any(isinstance(m, str) and m[:1] in "wax" for m in modes)
+
+
+def tables(top: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield top
+    for child in top.get_children():
+        yield from tables(child)
+
+
+def defined(top: symtable.SymbolTable) -> set[str]:
+    """Names of the module's scope, also those that functions declare global."""
+    found = {s.get_name() for s in top.get_symbols()
+             if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    for table in tables(top):
+        found |= {s.get_name() for s in table.get_symbols()
+                  if s.is_declared_global() and s.is_assigned()}
+    return found
+
+
+def globals_of(table: symtable.SymbolTable) -> set[str]:
+    """Names that a scope looks for in the module."""
+    module = table.get_type() == "module"
+    return {s.get_name() for s in table.get_symbols() if s.is_referenced()
+            and (s.is_global() or (module and not s.is_assigned() and not s.is_imported()))}
+
+
+def locals_of(node: ast.AST) -> set[str]:
+    """Names that a function or comprehension binds itself."""
+    found = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)
+             and isinstance(n.ctx, ast.Store | ast.Del)}
+    found |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
+    found |= {n.name for n in ast.walk(node) if isinstance(n, ast.ExceptHandler) and n.name}
+    return found | {n.name for n in ast.walk(node)
+                    if isinstance(n, ast.FunctionDef | ast.ClassDef) and n is not node}
