@@ -35,6 +35,34 @@ def stain(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndar
     return result
 
 
+def density(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Another laboratory: each channel's optical density spread 0.5..2 times as wide about its
+    mean, which moves by up to a half of itself."""
+    spread = np.exp(draws.span(keys, "spread", -0.7, 0.7, 3) * strength[:, None])[:, :, None]
+    move = (1 + draws.span(keys, "move", -0.5, 0.5, 3) * strength[:, None])[:, :, None]
+    level = np.stack([images[..., c].sum(axis=(1, 2), dtype=np.int64) for c in range(3)], axis=1)
+    mean = -np.log((level[:, :, None] / images[0, ..., 0].size + 1) / 256)
+    values = (-np.log((LEVELS + 1) / 256) - mean) * spread + mean * move
+    return pixels.look_up(images, 256 * np.exp(-values) - 1)
+
+
+def fringes(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Red and blue displaced against green, by up to 4 of 96 pixels, as by a poor lens."""
+    height, width = images.shape[1:3]
+    angle = draws.span(keys, "angle", 0, 2 * np.pi)
+    far = np.maximum(1, 4 * pixels.unit(images) * strength)
+    reach = min(int(np.ceil(4 * pixels.unit(images))), height, width)
+    wide = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="symmetric")
+    down = np.clip(np.rint(far * np.sin(angle)), -reach, reach).astype(int)
+    right = np.clip(np.rint(far * np.cos(angle)), -reach, reach).astype(int)
+    result = images.copy()
+    for i, (y, x) in enumerate(zip(down, right, strict=True)):
+        for c, way in ((0, 1), (2, -1)):
+            top, left = reach + way * y, reach + way * x
+            result[i, ..., c] = wide[i, top:top + height, left:left + width, c]
+    return result
+
+
 def hue(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Turned about the grey axis by up to 160 degrees, brightness kept."""
     angle = np.deg2rad(160) * strength * draws.sign(keys, "way")

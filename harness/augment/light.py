@@ -34,6 +34,21 @@ def gamma(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndar
     return pixels.look_up(images, 255 * (LEVELS / 255) ** power[:, None])
 
 
+def curves(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Another camera: each channel through a random rising curve."""
+    knots = 5
+    steps = np.exp(draws.span(keys, "steps", -1.6, 1.6, 3 * knots) * strength.repeat(
+        3 * knots).reshape(-1, 3 * knots)).reshape(-1, 3, knots)
+    ends = draws.span(keys, "ends", -60, 60, 6).reshape(-1, 3, 2) * strength[:, None, None]
+    low, high = ends[..., :1], 255 + ends[..., 1:]
+    height = np.concatenate([np.zeros_like(low), np.cumsum(steps, axis=2)], axis=2)
+    height = low + (high - low) * height / height[..., -1:]
+    at = LEVELS * (knots / 255)
+    before = np.minimum(at.astype(int), knots - 1)
+    return pixels.look_up(images, height[..., before] + (at - before)
+                          * (height[..., before + 1] - height[..., before]))
+
+
 def histograms(images: np.ndarray) -> np.ndarray:
     """int64 (n, 3, 256): how often each value occurs in each channel."""
     return np.stack([[np.bincount(image[..., c].ravel(), minlength=256) for c in range(3)]
