@@ -22,8 +22,8 @@ NEWER_LAYERS = {
 NEWER_SETTINGS = {"quantization_config", "input_axes", "output_axes"}
 KERAS_2 = {"TFOpLambda", "SlicingOpLambda", "ModuleWrapper", "TensorFlowOpLayer"}
 BACKBONES = ("efficientnetv2", "efficientnet", "mobilenetv3", "mobilenetv2", "mobilenet",
-             "convnext", "resnet50", "resnet101", "resnet152", "resnet", "vgg16", "vgg19", "vgg", "xception",
-             "inceptionresnet", "inception", "densenet", "nasnet")
+             "convnext", "resnet50", "resnet101", "resnet152", "resnet", "vgg16", "vgg19", "vgg",
+             "xception", "inceptionresnet", "inception", "densenet", "nasnet")
 
 
 def whole(f: Facts) -> Iterator[Network]:
