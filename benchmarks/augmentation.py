@@ -6,13 +6,14 @@ All on the same 96x96 pictures of noise, one after another in one run, every pro
 each. Each is warmed up and then measured several times, in turn; the median counts.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from zoo.device import cores
 
 IMAGES, SIZE, ROUNDS, BATCH = 1024, 96, 5, 64
 
@@ -78,7 +79,7 @@ def measure() -> list[dict[str, Any]]:
                 seconds[what].append(time.perf_counter() - start)
     return [{"what": what, "images_per_second": round(IMAGES / statistics.median(took)),
              "slowest": round(IMAGES / max(took)), "fastest": round(IMAGES / min(took)),
-             "images": IMAGES, "size": SIZE, "processors": len(os.sched_getaffinity(0))}
+             "images": IMAGES, "size": SIZE, "processors": cores()}
             for what, took in seconds.items()]
 
 

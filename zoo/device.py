@@ -37,12 +37,18 @@ def number_type() -> str:
 
 def describe() -> dict[str, Any]:
     """Device, cores, memory in bytes, and the number types that the hardware has."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = None
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {"device": ", ".join(gpus()) or "CPU", "processor": processor(), "cores": cores,
+    return {"device": ", ".join(gpus()) or "CPU", "processor": processor(), "cores": cores(),
             "memory": memory, "number_type": number_type()}
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -7,7 +7,6 @@
 A picture's draws are keyed by (seed, position, view): any call, batch or process renders it alike.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from harness.augment import draws
 from harness.augment.operations import OPERATIONS
+from zoo.device import cores
 from zoo.errors import UserError
 
 CHUNK = 256  # pictures that a thread renders at once: enough to group them by operation
@@ -104,11 +104,11 @@ def render(images: np.ndarray, index: np.ndarray, policy: str, magnitude: float,
     magnitude multiplies every strength (which end at 1). Raises UserError for an unknown policy.
     """
     plan = find(policy)
-    index = np.asarray(index)
+    index = np.asarray(index, np.int64)
     keys = draws.key(seed, view, index)
     result = np.empty((len(index), *images.shape[1:]), np.uint8)
 
-    workers = min(len(os.sched_getaffinity(0)), -(-len(index) // SHARE))
+    workers = min(cores(), -(-len(index) // SHARE))
     chunk = max(1, min(CHUNK, -(-len(index) // max(1, workers))))
 
     def fill(start: int) -> None:
