@@ -346,7 +346,7 @@ class Api:
             raise Stop(404, {"detail": "No Submission matches the given query."})
         if row.status in ENDED:
             return {"canceled": False}
-        row.cancelled = True
+        row.cancelled = self.world.cancelling != "ignored"
         return {"canceled": True}
 
     def soft_delete(self, call: Call) -> Any:

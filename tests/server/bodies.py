@@ -1,5 +1,7 @@
 """The JSON of the API's objects, field for field as recorded."""
 
+import io
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 from server.lives import LOG_NAMES, LOGS
@@ -137,18 +139,22 @@ def submission(api: "Api", row: Submission) -> dict[str, Any]:
     on_board = row.on_board or any(api.world.submissions[k].on_board for k in row.children)
     scores = [{"id": number, "index": index, "score": f"{value:.10f}", "column_key": key}
               for number, index, key, value, _ in api.world.scores(row)]
-    return {
+    shown = row.children[:row.shown]
+    body = {
         "phase_name": row.phase.name, "name": "",
         "filename": "Deleted File" if row.deleted else row.upload.path.rsplit("/", 1)[-1],
         "description": "", "created_when": iso(row.created), "is_public": False,
         "is_specific_task_re_run": False, "status": row.status,
         "status_details": row.frame.details, "owner": row.owner,
-        "has_children": bool(row.children), "parent": row.parent, "children": row.children,
+        "has_children": bool(row.children), "parent": row.parent, "children": shown,
         "pk": row.id, "id": row.id, "phase": row.phase.id, "scores": scores,
         "fact_sheet_answers": None, "leaderboard": c.id if row.on_board else None,
-        "on_leaderboard": on_board, "task": task(row.task) if row.task else None,
+        "on_leaderboard": on_board, "task": task(row.task) if row.task and row.started else None,
         "auto_run": c.auto_run, "can_make_submissions_public": True,
         "is_soft_deleted": row.deleted}
+    if row.children and not shown:
+        del body["on_leaderboard"]
+    return body
 
 
 def task(t: Task) -> dict[str, Any]:
@@ -169,7 +175,8 @@ def details(api: "Api", row: Submission) -> dict[str, Any]:
         "logs": [{"name": name, "data_file": sign(path)} for name, path in row.logs.items()],
         "data_file": sign(row.upload.path),
         "prediction_result": sign(row.results["prediction_result"]) if row.results else None,
-        "detailed_result": None,
+        "detailed_result": (sign(row.results["detailed_result"])
+                            if "detailed_result" in row.results else None),
         "scoring_result": sign(row.results["scoring_result"]) if row.results else None,
         "leaderboards": [board(c)] if api.world.scores(row) else [], "fact_sheet_answers": None}
 
@@ -178,12 +185,29 @@ def fill(api: "Api", row: Submission) -> None:
     """Make the log and result files, and fill them when the submission has ended."""
     ended = row.status in ("Finished", "Failed")
     texts = LOGS["raises" if row.status == "Failed" else "good"] if ended else {}
-    for name in LOG_NAMES:
+    scoring = ended or row.status in ("Scoring", "Running") or len(row.logs) > 4
+    for name in LOG_NAMES if scoring else LOG_NAMES[:4]:
         path = row.logs.setdefault(name, api.new_path("submission_details", f"{name}.txt"))
         text = texts.get(name, "").encode()
         if path not in api.storage.files or text:
             api.storage.put(path, text, "application/zip" if text else "text/plain")
-    for kind in ("prediction_result", "scoring_result"):
+    finished = {"prediction_result": ended, "scoring_result": row.status == "Finished"}
+    for kind, there in finished.items():
         path = row.results.setdefault(kind, api.new_path(kind, f"{kind}.zip"))
-        if path not in api.storage.files:
-            api.storage.put(path, b"")
+        api.storage.put(path, zipped(RESULTS[kind]) if there else b"", "application/zip")
+    if api.world.phases()[row.phase.id][0].detailed:
+        path = row.results.setdefault("detailed_result", api.new_path("detailed_result", "d.html"))
+        api.storage.put(path, b"<h1>accuracy</h1>", "text/html")
+
+
+RESULTS = {"prediction_result": {"model.py": "class Model: pass", "metadata": "exitCode: 0\n",
+                                 "predictions.json": "[0, 1]"},
+           "scoring_result": {"metadata": "exitCode: 0\n", "scores.json": '{"accuracy": 0.94}'}}
+
+
+def zipped(members: dict[str, str]) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return data.getvalue()

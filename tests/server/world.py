@@ -82,6 +82,8 @@ class Submission:
     created: datetime.datetime
     parent: int | None = None
     children: list[int] = field(default_factory=list)
+    shown: int = 0                  # children that can be seen already
+    started: bool = True            # before that it shows no task
     on_board: bool = False
     cancelled: bool = False
     deleted: bool = False
@@ -109,7 +111,7 @@ class World:
         self.uploads: dict[str, Upload] = {}
         self.submissions: dict[int, Submission] = {}
         self.lives: list[list[Frame]] = []          # of the next submissions; then the good one
-        self.cancel_stops = True
+        self.cancelling = "stops"       # or "ignored": marked, runs on; or "comes back" as Finished
         self.upload_ids = itertools.count(52)
         self.submission_ids = itertools.count(1)
         self.score_ids = itertools.count(1)
@@ -151,16 +153,19 @@ class World:
     def _row(self, owner: str, upload: Upload, phase: Phase, task: Task | None,
              frames: list[Frame], parent: int | None = None) -> Submission:
         row = Submission(next(self.submission_ids), owner, upload, phase, task, frames, now(),
-                         parent)
+                         parent, started=self.phases()[phase.id][0].auto_run)
         self.submissions[row.id] = row
         return row
 
     def look(self, row: Submission) -> None:
         """Somebody looked at a row: after the answer its life goes on by one frame.
 
-        A parent goes on when its children do, and ends when the last of them has ended.
+        A parent goes on when its children do, and ends when the last of them has ended. They
+        appear one after another.
         """
-        if row.children:
+        if row.shown < len(row.children):
+            row.shown += 1
+        elif row.children:
             children = [self.submissions[c] for c in row.children]
             for child in children:
                 self._advance(child)
@@ -170,7 +175,7 @@ class World:
             self._advance(row)
 
     def _advance(self, row: Submission) -> None:
-        if row.cancelled and self.cancel_stops:
+        if row.cancelled and self.cancelling == "stops":
             return
         if len(row.frames) > 1:
             row.frames.pop(0)

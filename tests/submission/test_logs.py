@@ -1,0 +1,181 @@
+"""The right log first, readable, and nothing unpacked outside its folder."""
+
+import io
+import stat
+import zipfile
+
+import pytest
+from server.lives import life
+
+from submission import logs, storage
+from submission.transport import Refused, Unreachable
+from submission.unpack import unpack
+from zoo.errors import UserError
+
+
+@pytest.fixture
+def ended(platform, client):
+    """A submission that has ended so; returns its number."""
+    def submit(*lives, phase=3, competition=2):
+        platform.world.lives += [life(name)[-1:] for name in lives]
+        key, _ = client.announce(competition, "a.zip", 5)
+        number = client.create(key, phase)
+        for row in platform.world.submissions.values():
+            row.shown = len(row.children)
+        return number
+    return submit
+
+
+def zipped(*members):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, text in members:
+            archive.writestr(name, text)
+    return data.getvalue()
+
+
+def test_the_participants_traceback_comes_first(client, ended):
+    name, text = logs.explain(logs.fetch(client, ended("raises")))
+    assert name == "prediction_ingestion_stderr"
+    assert text.startswith("Traceback")
+    assert text.endswith("ValueError: boom in predict")
+    assert "predictions.json" not in text
+
+
+def test_the_order_of_the_platforms_list_does_not_matter(platform, client, ended, monkeypatch):
+    number = ended("raises")
+    details = client.details(number)
+    details["logs"].reverse()
+    monkeypatch.setattr(client, "details", lambda number: details)
+    assert next(iter(logs.fetch(client, number))) == "prediction_ingestion_stderr"
+
+
+def test_logs_are_fetched_without_the_token(platform, client, ended):
+    logs.fetch(client, ended("raises"))
+    to_storage = [r for r in platform.journal if r.server == "storage"]
+    assert len(to_storage) == 8
+    assert not any("authorization" in r.headers for r in to_storage)
+
+
+def test_the_logs_of_a_running_submission_are_empty(platform, client):
+    key, _ = client.announce(2, "a.zip", 5)
+    assert logs.fetch(client, client.create(key, 3)) == {}
+    assert logs.explain({}) == ("", "")
+
+
+def test_a_parents_logs_are_those_of_its_children(client, ended):
+    number = ended("good", "raises", phase=4, competition=3)
+    found = logs.fetch(client, number)
+    assert f"{number + 2}: prediction_ingestion_stderr" in found
+    name, text = logs.explain(found)
+    assert name.startswith(str(number + 2))
+    assert "boom" in text
+
+
+def test_without_a_traceback_the_last_lines_count():
+    lines = "\n".join(f"line {i}" for i in range(100))
+    name, text = logs.explain({"prediction_ingestion_stdout": lines, "scoring_stdout": "x"})
+    assert name == "prediction_ingestion_stdout"
+    assert text.splitlines()[-1] == "line 99"
+    assert len(text.splitlines()) == logs.TAIL
+
+
+def test_hidden_logs_are_refused_with_the_reason(platform, client, ended):
+    number = ended("raises", phase=7, competition=5)
+    with pytest.raises(Refused, match="hide output"):
+        logs.fetch(client, number)
+
+
+def test_logs_cannot_steer_the_terminal():
+    text = logs.printable("\x1b[2J\x1b]0;title\x07red\x1b[31m!\x00\r\nstep 1\rstep 2\r\n\x9b31m")
+    assert text == "red!\nstep 2\n31m"
+
+
+def test_logs_and_results_are_saved(client, ended, tmp_path):
+    written = {str(p.relative_to(tmp_path)) for p in logs.save(client, ended("good"), tmp_path)}
+    assert {"prediction_ingestion_stderr.txt", "scoring_stdout.txt",
+            "prediction_result/predictions.json", "scoring_result/scores.json"} <= written
+    assert (tmp_path / "scoring_result" / "scores.json").read_text() == '{"accuracy": 0.94}'
+
+
+def test_results_that_do_not_exist_are_left_out(client, ended, tmp_path):
+    """After a failed scoring its result is an empty file."""
+    written = [p.name for p in logs.save(client, ended("raises"), tmp_path)]
+    assert "model.py" in written
+    assert "scores.json" not in written
+
+
+def test_nothing_to_save_is_a_sentence(client, tmp_path):
+    key, _ = client.announce(2, "a.zip", 5)
+    with pytest.raises(UserError, match="no logs and no results yet"):
+        logs.save(client, client.create(key, 3), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/evil", "..\\evil", "C:\\evil",
+                                  "a/..", "\\\\host\\evil"])
+def test_a_name_that_leaves_the_folder_unpacks_nothing(tmp_path, name):
+    folder = tmp_path / "inside"
+    with pytest.raises(UserError, match="points outside"):
+        unpack(zipped(("good.txt", "x"), (name, "x")), folder)
+    assert not list(tmp_path.rglob("*.txt"))
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_link_in_a_zip_unpacks_nothing(tmp_path):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc")
+    with pytest.raises(UserError, match="points outside"):
+        unpack(data.getvalue(), tmp_path / "inside")
+
+
+def test_a_link_in_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "a").symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match="through a link"):
+        unpack(zipped(("a/x", "x")), tmp_path / "inside")
+    assert not list((tmp_path / "outside").iterdir())
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused(tmp_path):
+    with pytest.raises(UserError, match="more than"):
+        unpack(zipped(("a", "x" * 1001)), tmp_path / "inside", limit=1000)
+    assert not (tmp_path / "inside").exists()
+
+
+def test_a_zip_that_lies_about_its_sizes_is_stopped(tmp_path):
+    data = bytearray(zipped(("a", "x" * 5000)))
+    central = data.index(b"PK\x01\x02")
+    data[central + 24:central + 28] = (10).to_bytes(4, "little")
+    data[22:26] = (10).to_bytes(4, "little")
+    with pytest.raises(UserError):
+        unpack(bytes(data), tmp_path / "inside", limit=1000)
+    assert not (tmp_path / "inside" / "a").exists()
+
+
+def test_what_is_no_zip_is_a_sentence_and_nothing_is_nothing(tmp_path):
+    with pytest.raises(UserError, match="no readable zip"):
+        unpack(b"PK, but no zip", tmp_path)
+    assert unpack(b"", tmp_path) == []
+
+
+def test_a_log_without_end_is_cut_off(platform, client, ended, monkeypatch):
+    monkeypatch.setattr(logs, "LARGEST_LOG", 2**20)
+    number = ended("raises")
+    platform.fault("GET", r"prediction_ingestion_stderr", "flood")
+    with pytest.raises(UserError, match="larger"):
+        logs.fetch(client, number)
+
+
+def test_a_download_is_tried_again(platform):
+    platform.storage.put("/private/x", b"12345")
+    address = platform.storage.sign("/private/x")
+    platform.fault("GET", "/private/x", "cut")
+    platform.fault("GET", "/private/x", "status", status=503)
+    assert storage.download(address, 10, pause=0.001) == b"12345"
+    platform.fault("GET", "/private/x", "drop before", times=3)
+    with pytest.raises(Unreachable, match="can't be read"):
+        storage.download(address, 10, pause=0.001)
