@@ -188,7 +188,7 @@ def opened(f: Facts) -> Iterator[FileName]:
 
 def missing_file(f: Facts) -> Iterator[str]:
     for file in opened(f):
-        if not file.sure or "*" in file.pattern or found(f, file) or ELSEWHERE.search(file.pattern):
+        if not file.sure or "*" in file.pattern or found(f, file) or foreign(file):
             continue
         stem = file.pattern.replace("\\", "/").split("/")[-1]
         other = f.named(stem)
@@ -201,6 +201,11 @@ def missing_file(f: Facts) -> Iterator[str]:
                f"archive; {hint}.".replace("points a placeholder for", "has left a placeholder,"))
 
 
+def foreign(file: FileName) -> bool:
+    """Whether the path leads out of the archive, which is the next rules' matter."""
+    return bool(ELSEWHERE.search(file.pattern)) or file.pattern.startswith("../")
+
+
 def found(f: Facts, file: FileName) -> bool:
     """Whether the archive holds the file, spelled exactly so."""
     entry = f.named(file.pattern)
@@ -211,7 +216,7 @@ def found(f: Facts, file: FileName) -> bool:
 def doubtful_file(f: Facts) -> Iterator[str]:
     for file in opened(f):
         if (not file.sure or "*" in file.pattern) and f.named(file.pattern) is None \
-                and not ELSEWHERE.search(file.pattern):
+                and not foreign(file):
             yield f"Line {file.line} of model.py may open {file.pattern!r}; no such file is there."
 
 

@@ -109,7 +109,7 @@ def falls_through(body: list[ast.stmt]) -> bool:
         return falls_through(last.body) or not last.orelse or falls_through(last.orelse)
     if isinstance(last, ast.With):
         return falls_through(last.body)
-    if isinstance(last, ast.Try):
+    if isinstance(last, ast.Try | ast.TryStar):
         if last.finalbody and not falls_through(last.finalbody):
             return False
         return falls_through(last.orelse or last.body) or any(

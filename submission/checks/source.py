@@ -15,7 +15,7 @@ MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loade
           "__qualname__", "__dict__"}
 TELLING = {"print", "debug", "info", "warning", "warn", "error", "exception", "log"}
 WRITING = ("save", "dump", "to_", "write", "plot", "export")
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Source:
         if owner is None or depth > 10:
             return None
         for node in owner.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            if isinstance(node, FUNCTION) and node.name == name:
                 return node
         for base in owner.bases:
             found = self._method(self.classes.get(self.name(base)), name, depth + 1)
@@ -99,35 +99,38 @@ class Source:
 
     @cached_property
     def reachable(self) -> set[ast.AST]:
-        """Functions and classes that run when the platform imports, builds and calls Model."""
+        """The functions that run when the platform imports, builds and calls Model."""
         known: dict[str, list[ast.AST]] = {}
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if isinstance(node, FUNCTION | ast.ClassDef):
                 known.setdefault(node.name, []).append(node)
-        found: set[ast.AST] = set()
-        waiting: list[ast.AST] = [n for n in self.tree.body if not is_main(n) and not isinstance(
-            n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-        start = [self.classes.get("Model"), self.method("__init__"), self.method("predict")]
-        waiting += [n for n in start if n is not None]
+        entries = special(self.classes["Model"]) if "Model" in self.classes else []
+        entries += [n for n in (self.method("__init__"), self.method("predict")) if n]
+        waiting: list[tuple[ast.AST, bool]] = [(n, False) for n in self.tree.body
+                                               if not is_main(n)]
+        waiting += [(n, True) for n in entries]
+        done: set[tuple[ast.AST, bool]] = set()
         while waiting:
-            node = waiting.pop()
-            if node in found:
+            piece = waiting.pop()
+            if piece in done:
                 continue
-            found.add(node)
-            for name in mentioned(node):
-                waiting += [n for n in known.get(name, []) if n not in found]
-        return found
+            done.add(piece)
+            for name in mentioned(*piece):
+                for other in known.get(name, []):
+                    waiting += [(n, True) for n in (special(other) if isinstance(
+                        other, ast.ClassDef) else [other])]
+        return {node for node, whole in done if whole}
 
     def runs(self, node: ast.AST) -> bool:
         """Whether the platform would come past this node."""
-        while not isinstance(node, ast.Module):
-            if node in self.reachable:
-                return True
-            parent = self.parents.get(node)
-            if parent is None or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        inner = node
+        for outer in self.around(node):
+            if is_main(outer):
                 return False
-            node = parent
-        return False
+            if isinstance(outer, FUNCTION) and inner in outer.body:
+                return outer in self.reachable
+            inner = outer
+        return True
 
     def walk(self, kind: type[ast.AST]) -> Iterator[ast.AST]:
         """All nodes of a kind that the platform would come past, in the order of the text."""
@@ -241,22 +244,29 @@ def is_main(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
 
 
-def mentioned(node: ast.AST) -> Iterator[str]:
-    """Names and attributes in a node; of a class only what runs when it is defined or built."""
-    stack: list[ast.AST] = list(ast.iter_child_nodes(node))
-    if isinstance(node, ast.ClassDef):
-        special = {"__init__", "call", "build", "__call__", "forward"}
-        yield from special & {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+def mentioned(node: ast.AST, whole: bool) -> Iterator[str]:
+    """Names and attributes in what runs of a node; of functions inside it only their heads."""
+    stack = list(ast.iter_child_nodes(node)) if whole or not isinstance(node, FUNCTION) \
+        else heads(node)
     while stack:
         child = stack.pop()
         if isinstance(child, ast.Name):
             yield child.id
         elif isinstance(child, ast.Attribute):
             yield child.attr
-        if isinstance(node, ast.ClassDef) and isinstance(child, ast.FunctionDef):
-            stack += [*child.decorator_list, *child.args.defaults]
-        else:
-            stack += ast.iter_child_nodes(child)
+        stack += heads(child) if isinstance(child, FUNCTION) else ast.iter_child_nodes(child)
+
+
+def heads(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
+    """What of a function runs when it is defined."""
+    defaults = [*function.args.defaults, *(d for d in function.args.kw_defaults if d)]
+    return [*function.decorator_list, *defaults]
+
+
+def special(owner: ast.ClassDef) -> list[ast.AST]:
+    """Methods that Python or Keras call by themselves."""
+    return [n for n in owner.body if isinstance(n, FUNCTION)
+            and (n.name.startswith("__") or n.name in ("call", "build", "forward"))]
 
 
 def opens_to_write(name: str, call: ast.Call) -> bool:
