@@ -1,6 +1,7 @@
 """From a source to what jobs train on: load, clean, check for leaks, split."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from harness import terminal
 from harness.data.dataset import Dataset
 from zoo.errors import UserError
+from zoo.files import write_json
 
 HOLD_OUT = 10  # one of so many parts validates where a single split is asked for
 
@@ -20,6 +22,12 @@ class Prepared:
     group: np.ndarray
     cleaning: dict[str, Any]
     test: Dataset | None = None
+
+    def write_cleaning(self, store: Path) -> None:
+        """Leave what cleaning found beside the runs, one file a data set, for the page."""
+        data = self.dataset
+        write_json(store / f"cleaning-{data.content_hash[:8]}.json",
+                   {"source": data.provenance, **self.cleaning})
 
     def folds(self, k: int, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         """``k`` (train, validation) pairs of positions; one pair where k is 1."""

@@ -110,6 +110,7 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache) -> 
     """Run every job, one after another; its forecasts are made when all are there."""
     import keras
 
+    prepared.write_cleaning(store.folder)
     runs = []
     for i, spec in enumerate(specs):
         title = backbone(spec.backbone).title

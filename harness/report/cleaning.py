@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness.report import pictures, svg
+from harness.report.damage import DAMAGE
 from harness.runs import Store
 from zoo.errors import UserError
 from zoo.files import read_json
@@ -20,17 +21,27 @@ WORDS = {"pollution": "One picture many times, under several labels: no picture 
          "asked": "Dropped by --drop."}
 
 
-def section(store: Store) -> dict[str, Any] | None:
-    """What cleaning found, from ``cleaning.json`` in the store; None where there is none."""
-    path = store.folder / "cleaning.json"
-    if not path.is_file():
-        return None
-    record = read_json(path)
-    images = source_pictures(store, record)
+def sections(store: Store) -> list[dict[str, Any]]:
+    """What cleaning found in each data set, the newest first, from the store's records."""
+    paths = sorted(store.folder.glob("cleaning-*.json"), key=lambda p: p.stat().st_mtime)
+    return [attempt(path) for path in reversed(paths)]
+
+
+def attempt(path: Path) -> dict[str, Any]:
+    """One record as a section, or a sentence where it is damaged."""
+    try:
+        return section(read_json(path))
+    except DAMAGE as e:
+        return {"name": path.name, "damaged": str(e) or type(e).__name__}
+
+
+def section(record: dict[str, Any]) -> dict[str, Any]:
+    images = source_pictures(str(record["source"]), int(record["n"]))
     reasons: dict[str, list[dict[str, Any]]] = {}
     for line in record["dropped"]:
         reasons.setdefault(str(line["reason"]), []).append(line)
-    return {"n": int(record["n"]), "dropped": len(record["dropped"]),
+    return {"name": Path(str(record["source"])).name, "n": int(record["n"]),
+            "dropped": len(record["dropped"]),
             "groups": len(record.get("groups", [])), "suspects": suspects(record, images),
             "balance": balance(record["class_counts"]), "outliers": outliers(record),
             "pictures": images is not None,
@@ -39,20 +50,17 @@ def section(store: Store) -> dict[str, Any] | None:
                         for name, lines in sorted(reasons.items())]}
 
 
-def source_pictures(store: Store, record: dict[str, Any]) -> np.ndarray | None:
-    """The pictures of the file that was cleaned, where it still lies there unchanged."""
+def source_pictures(source: str, n: int) -> np.ndarray | None:
+    """The pictures of the file that was cleaned, where it still lies there with ``n`` pictures."""
     from harness.data.sources import load
 
-    for run in reversed(store.finished()):
-        source = str(run.config["data"]["provenance"])
-        if source == "demo" or Path(source).exists():
-            try:
-                images = load(source, tolerant=True).images
-            except UserError:
-                continue
-            if len(images) == record["n"]:
-                return images
-    return None
+    try:
+        if source != "demo" and not Path(source).exists():
+            return None
+        images = load(source, tolerant=True).images
+    except (UserError, OSError):
+        return None
+    return images if len(images) == n else None
 
 
 def distinct(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,16 @@
 from typing import Any
 
 from harness.report import svg
+from harness.report.damage import DAMAGE
 from harness.runs import Store
+
+
+def attempt(store: Store) -> dict[str, Any] | None:
+    """The section, or a sentence in its place where the ledger is damaged."""
+    try:
+        return section(store)
+    except DAMAGE as e:
+        return {"damaged": str(e) or type(e).__name__}
 
 
 def section(store: Store) -> dict[str, Any] | None:

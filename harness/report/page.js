@@ -95,7 +95,7 @@
     const made = element("table");
     made.append(element("caption", caption));
     const head = element("tr");
-    head.append(...["", a.backbone, b.backbone, "difference"].map((h, i) =>
+    head.append(...["of", a.backbone, b.backbone, "difference"].map((h, i) =>
       element("th", h, {scope: "col", class: i ? "n" : ""})));
     made.createTHead().append(head);
     const body = made.createTBody();
@@ -105,8 +105,10 @@
         ...[percent(x), percent(y), x === null || y === null ? "" : (100 * (y - x)).toFixed(1)]
           .map(text => element("td", text, {class: "n"})));
     }
-    const box = element("section", "", {class: "panel"});
-    box.append(made);
+    const scroll = element("div", "", {class: "scroll", tabindex: 0, role: "region", "aria-label": caption});
+    const box = element("div", "", {class: "panel"});
+    scroll.append(made);
+    box.append(scroll);
     return box;
   };
   const byName = (a, b, at) => {

@@ -8,16 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import harness.leaderboard as leaderboard
+from harness import leaderboard
 from harness.judge.select import order, strategy
 from harness.report import cleaning, ledger, sections
+from harness.report.damage import DAMAGE
 from harness.runs import Run, Store
 from zoo.errors import UserError
 from zoo.files import write_text
-
-# What a record from a stranger can do to whoever computes with it.
-DAMAGE = (UserError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError,
-          ZeroDivisionError)
 
 
 def write(store: Store, path: str | Path = "report.html", select: str = "forecast",
@@ -44,18 +41,9 @@ def render(store: Store, select: str = "forecast", step: Callable[[int], None] =
     page = {"worlds": worlds, "damaged": damaged, "store": str(store.folder),
             "made": datetime.datetime.now(datetime.UTC).strftime("%d %B %Y, %H:%M UTC"),
             "strategy": strategy(select).words,
-            "cleaning": attempt(lambda: cleaning.section(store)),
-            "ledger": attempt(lambda: ledger.section(store)),
+            "cleaning": cleaning.sections(store), "ledger": ledger.attempt(store),
             "compared": [comparable(r) for r in runs]}
     return environment().get_template("page.html").render(page)
-
-
-def attempt(make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
-    """A section, or a sentence in its place where its file is damaged."""
-    try:
-        return make()
-    except DAMAGE as e:
-        return {"damaged": str(e) or type(e).__name__}
 
 
 def readable(store: Store, select: str, step: Callable[[int], None]
@@ -107,14 +95,20 @@ def world(runs: list[dict[str, Any]], number: int) -> dict[str, Any]:
     records = [r["record"] for r in runs]
     best, others = runs[0], runs[1:]
     rival = next((r for r in others if r["record"]["low"] is not None), None)
-    used = {k for k in leaderboard.COLUMNS if any(r["shown"][k] for r in runs)}
+    for run in runs:
+        run["shown"]["suite"] = percent(run["record"]["suite"])
+    used = [k for k in BOARD if any(r["shown"][k] for r in runs)]
     return {"name": records[0]["data_name"], "data": records[0]["data"], "first": number == 1,
             "anchor": f"data-{number}",
             "runs": runs, "best": best, "rival": rival, "axis": axis(records),
             "demo": records[0]["data_name"] == "demo",
-            "columns": {k: v for k, v in leaderboard.COLUMNS.items() if k in used}}
+            "columns": {k: {**leaderboard.COLUMNS, "suite": "suite"}[k] for k in used}}
 
 
+# The table's columns: what decides comes first.
+BOARD = ("rank", "backbone", "forecast", "interval", "validation", "suite", "test", "gap",
+         "returned", "error", "worst class", "protocol", "weights", "milliseconds", "parameters",
+         "folds", "seed", "run")
 # key of a record: what the gap figure calls it
 MARKS = {"validation": "validation", "suite": "stress suite", "test": "test",
          "forecast": "forecast", "returned": "returned"}

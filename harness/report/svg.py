@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 320, 200
-LEFT, RIGHT, TOP, BOTTOM = 38, 10, 10, 30
+LEFT, RIGHT, TOP, BOTTOM = 38, 18, 10, 30
 
 Points = Sequence[tuple[float, float]]
 

@@ -89,7 +89,7 @@ def write_run(folder: Path, backbone: str, labels: np.ndarray, images: np.ndarra
     centre = float(right.mean())
     write_json(folder / "forecast.json", [
         {"run": folder.name, "way": "suite", "forecast": centre, "low": centre - 0.04,
-         "high": centre + 0.03}])
+         "high": min(1.0, centre + 0.03)}])
     write_text(folder / "done", "")
 
 
