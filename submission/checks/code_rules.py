@@ -297,6 +297,49 @@ def side_effects(f: Facts) -> Iterator[str]:
                 yield f"Line {call.lineno} of model.py calls {name}."
 
 
+def wrong_call(f: Facts) -> Iterator[str]:
+    """Calls of the file's own functions and methods with arguments that these don't take."""
+    for s in source(f):
+        functions = {n.name: n for n in s.tree.body if isinstance(n, ast.FunctionDef)}
+        for _, call in s.calls:
+            target = call.func
+            if isinstance(target, ast.Name) and target.id in functions:
+                called, skip = functions[target.id], 0
+            elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) \
+                    and target.value.id == "self" and in_model(s, call):
+                method = s.method(target.attr)
+                if not isinstance(method, ast.FunctionDef):
+                    continue
+                called, skip = method, 1
+            else:
+                continue
+            reason = None if called.decorator_list else misfit(called, call, skip)
+            if reason and not s.tried(call, "TypeError"):
+                yield f"Line {call.lineno} of model.py calls {called.name} {reason}."
+
+
+def in_model(s: Source, node: ast.AST) -> bool:
+    owner = next((n for n in s.around(node) if isinstance(n, ast.ClassDef)), None)
+    return owner is not None and owner is s.classes.get("Model")
+
+
+def misfit(called: ast.FunctionDef, call: ast.Call, skip: int) -> str | None:
+    """What is wrong with the arguments of a call, None where they fit or that can't be told."""
+    arguments = called.args
+    places = [a.arg for a in [*arguments.posonlyargs, *arguments.args]][skip:]
+    names = {*places, *(a.arg for a in arguments.kwonlyargs)}
+    spread = any(isinstance(a, ast.Starred) for a in call.args) or any(
+        k.arg is None for k in call.keywords)
+    extra = [k.arg for k in call.keywords if k.arg and k.arg not in names]
+    if extra and not arguments.kwarg:
+        return f"with {extra[0]}=, which it doesn't take"
+    if len(call.args) > len(places) and not arguments.vararg and not spread:
+        return f"with {len(call.args)} arguments, and it takes {len(places)}"
+    given = {*places[:len(call.args)], *(k.arg for k in call.keywords)}
+    missing = [n for n in required(called, skip) or [] if n not in given]
+    return f"without {missing[0]}" if missing and not spread else None
+
+
 RULES = (
     Rule(20, ERROR, "model.py is Python", "Take the lines out of the notebook that aren't Python.",
          no_python),
@@ -328,4 +371,6 @@ RULES = (
     Rule(34, WARNING, "Nothing is fetched from the network",
          "Build networks with weights=None and put every file into the zip.", fetches, (1,)),
     Rule(35, WARNING, "model.py does nothing but predict", "Take the line out.", side_effects),
+    Rule(36, ERROR, "Own functions are called as they are defined", "Correct the call.", wrong_call,
+         (17, 18)),
 )

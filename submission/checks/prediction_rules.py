@@ -254,27 +254,38 @@ def networks_called(p: Predict) -> list[ast.Call]:
             re.search(r"^self\.(\w*model\w*|net\w*|\w*network|backbone)$", n)]
 
 
+def leading_to(p: Predict, calls: list[ast.Call]) -> list[ast.Call]:
+    """``calls``, and the calls of the file's own functions that come past one of them."""
+    found, new = list(calls), list(calls)
+    while new:
+        owners = {own_function(p, c) for c in new}
+        names = {n.name for n in owners if isinstance(n, ast.FunctionDef)} - {"predict"}
+        new = [c for n, c in p.source.calls if n.split(".")[-1] in names and c not in found]
+        found += new
+    return found
+
+
 def single_pictures(f: Facts) -> Iterator[str]:
     for p in predict(f):
-        for call in networks_called(p):
+        for call in leading_to(p, networks_called(p)):
             for loop in p.source.around(call):
-                if isinstance(loop, LOOPS) and one_by_one(p, loop, call):
+                if isinstance(loop, LOOPS) and one_by_one(p, loop):
                     yield f"Line {call.lineno} of model.py predicts one picture at a time."
                     break
 
 
-def one_by_one(p: Predict, loop: ast.AST, call: ast.Call) -> bool:
+def one_by_one(p: Predict, loop: ast.AST) -> bool:
     """Whether a loop runs over single pictures: for x in X, or X[i] for i in range(len(X))."""
     heads = [(loop.target, loop.iter)] if isinstance(loop, ast.For) else [
         (g.target, g.iter) for g in getattr(loop, "generators", [])]
-    inside = ast.unparse(call)
-    expanded = any(w in ast.unparse(loop) for w in ("expand_dims", "newaxis", "None"))
+    inside = ast.unparse(loop)
+    expanded = any(w in inside for w in ("expand_dims", "newaxis", "None"))
     for target, over in heads:
         text = ast.unparse(over)
         if text in (p.given, f"enumerate({p.given})", f"tqdm({p.given})"):
             return True
         counted = re.fullmatch(rf"range\((len\({p.given}\)|{p.given}\.shape\[0\])\)", text)
-        if counted and (expanded or f"{p.given}[{ast.unparse(target)}" in inside):
+        if counted and (expanded or f"{p.given}[{ast.unparse(target)}]" in inside):
             return True
     return False
 

@@ -384,6 +384,8 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "parent folder": (32, lambda: usual(start="self.model = keras.models.load_model("
                                               "'../models/net.keras')")),
     "imagenet": (34, lambda: usual(start="self.model = keras.applications.VGG16()")),
+    "wrong call": (36, lambda: usual("return labels(self.model, X, size=96)", head=HEAD + (
+        "\n\ndef labels(model, x):\n    return np.argmax(model.predict(x), axis=1)\n"))),
     "newer Keras": (40, lambda: usual(version="3.15.1", config=network(
         layer("Dense", activation="softmax", quantization_config=None)))),
     "newer layer": (40, lambda: usual(version="3.9.0", config=network(layer("RandomShear")))),
@@ -426,6 +428,9 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "not scaled": (69, lambda: usual(config=network(layer("Conv2D", name="block1_conv1")))),
     "double soft-max": (70, lambda: usual(SOFTMAX)),
     "one by one": (71, lambda: usual(ONE_BY_ONE)),
+    "one by one in a helper": (71, lambda: usual(
+        "return np.array([label(self.model, X[i]) for i in range(X.shape[0])])",
+        head=HEAD + "\n\ndef label(net, x):\n    return int(np.argmax(net.predict(x[None])))\n")),
     "same view": (72, lambda: usual(SAME_VIEW)),
     "random": (73, lambda: usual(RANDOM)),
     "training mode": (74, lambda: usual(
