@@ -11,6 +11,7 @@ lines, tables are as wide as they need to be, and progress goes to stderr every 
 Quiet keeps tables, warnings and errors.
 """
 
+import os
 import sys
 import time
 import unicodedata
@@ -32,9 +33,11 @@ class Bar(Protocol):
 
 
 def set_verbosity(quiet: bool = False, verbose: bool = False) -> None:
-    """Say less or more from here on. Quiet wins."""
+    """Say less or more from here on. Quiet wins. Only when verbose does TensorFlow speak, too."""
     global _verbosity
     _verbosity = -1 if quiet else int(verbose)
+    if _verbosity < 1:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def say(text: str) -> None:

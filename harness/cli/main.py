@@ -74,7 +74,9 @@ def nearest(word: str) -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="shift-harness", prog_name="harness")
-def group() -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Print tables, warnings and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more, TensorFlow's messages, too.")
+def group(quiet: bool, verbose: bool) -> None:
     """From a dirty contest file to the best zip, with a forecast of its hidden score.
 
     \b
@@ -82,6 +84,9 @@ def group() -> None:
     harness zoo --data training_set.npz train every backbone on yours
     harness submission                  pack the best one
     """
+    from harness import terminal
+
+    terminal.set_verbosity(quiet, verbose)
 
 
 def main(args: list[str] | None = None) -> None:
