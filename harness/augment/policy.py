@@ -17,7 +17,7 @@ from harness.augment.operations import OPERATIONS
 from zoo.device import cores
 from zoo.errors import UserError
 
-CHUNK = 256  # pictures that a thread renders at once: enough to group them by operation
+CHUNK = 1024  # pictures that a thread renders at once: enough to group them by operation
 SHARE = 32  # fewer pictures than this are not worth another thread
 NAMES = tuple(OPERATIONS)
 
@@ -126,14 +126,21 @@ def render(images: np.ndarray, index: np.ndarray, policy: str, magnitude: float,
 
 
 def distort(images: np.ndarray, policy: Policy, magnitude: float, keys: np.ndarray) -> np.ndarray:
-    """The pictures after the operations that ``policy`` draws for their keys, grouped by operation
-    at each step."""
+    """The pictures after the operations that ``policy`` draws for their keys.
+
+    At each turn the operation that most pictures wait for is applied to all of these: pictures do
+    not wait for each other, and calls are few.
+    """
     chosen, strength = policy.draw(keys, magnitude)
-    for step in range(chosen.shape[1]):
-        for number in np.unique(chosen[:, step]):
-            if number >= 0:
-                part = np.flatnonzero(chosen[:, step] == number)
-                operation = OPERATIONS[NAMES[number]]
-                images[part] = operation.apply(images[part], strength[part, step],
-                                               draws.fork(keys[part], f"step {step}"))
-    return images
+    chosen = np.concatenate([chosen, np.full((len(keys), 1), -1)], axis=1)
+    at, every = np.zeros(len(keys), np.int64), np.arange(len(keys))
+    while True:
+        following = chosen[every, at]
+        waiting = np.bincount(following[following >= 0], minlength=1)
+        if not waiting.any():
+            return images
+        number = int(waiting.argmax())
+        part = np.flatnonzero(following == number)
+        images[part] = OPERATIONS[NAMES[number]].apply(images[part], strength[part, at[part]],
+                                                       draws.fork(keys[part], NAMES[number]))
+        at[part] += 1
