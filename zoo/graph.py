@@ -92,8 +92,10 @@ def normalize_layer(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> An
     import tensorflow as tf
 
     mean, variance = tf.nn.moments(x, -1, keepdims=True)
-    scale = tf.math.rsqrt(variance + tf.cast(args["epsilon"], x.dtype)) * w["gamma"]
-    return x * scale + (w["beta"] - mean * scale)
+    scale = tf.math.rsqrt(variance + tf.cast(args["epsilon"], x.dtype))
+    scale = scale * w["gamma"] if "gamma" in w else scale
+    shift = -mean * scale
+    return x * scale + (shift + w["beta"] if "beta" in w else shift)
 
 
 def dense(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
