@@ -1,11 +1,11 @@
 """The harness: how the best classifier is found. Names for notebooks:
 
->>> from harness import leaderboard, load_classifier, load_data, train
+>>> from harness import load_classifier, load_data, read_leaderboard, train
 """
 
 from typing import Any
 
-__all__ = ["leaderboard", "load_classifier", "load_data", "train"]
+__all__ = ["load_classifier", "load_data", "read_leaderboard", "train"]
 
 
 def __getattr__(name: str) -> Any:

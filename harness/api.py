@@ -45,7 +45,7 @@ def load_classifier(run: str, runs: str | Path = "runs") -> Classifier:
     return Classifier.load(Store(runs).run(run).classifier_folder)
 
 
-def leaderboard(runs: str | Path = "runs") -> list[dict[str, Any]]:
+def read_leaderboard(runs: str | Path = "runs") -> list[dict[str, Any]]:
     """The leaderboard as records, best first; accuracies are fractions."""
     from harness.leaderboard import records
 

@@ -35,3 +35,20 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UserError(f"--set wants FIELD=VALUE, such as views=3, not {pair!r}.")
         found[field.strip()] = value.strip()
     return found
+
+
+def read_positions(path: Path | None) -> tuple[int, ...]:
+    """The whole numbers in a text file, one a line; none where no file is named."""
+    from zoo.errors import UserError
+
+    if path is None:
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise UserError(f"{path} can't be read as a list of positions ({e}).") from e
+    words = text.replace(",", " ").split()
+    wrong = [w for w in words if not w.isdecimal()]
+    if wrong:
+        raise UserError(f"{path} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
+    return tuple(int(w) for w in words)

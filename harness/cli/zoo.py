@@ -60,7 +60,8 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     chosen = protocols.protocol(protocol or ("quick" if data == "demo" else "strong"), fields)
     names = backbones.replace(",", " ").split() if backbones else list(DEFAULT)
     sweep.check_size([backbone(n) for n in names], chosen)
-    prepared = prepare(data, test, images_key, labels_key, keep, drop)
+    prepared = prepare(data, test, images_key, labels_key, options.read_positions(keep),
+                       options.read_positions(drop))
     prepared.folds(folds, 0)
     specs = sweep.plan(names, chosen, weights, folds, seeds, demo=data == "demo")
     store = Store(runs)
