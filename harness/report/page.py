@@ -148,7 +148,7 @@ def environment() -> Any:
     style, script = ((here / name).read_text("utf-8") for name in ("page.css", "page.js"))
     made = Environment(loader=PackageLoader("harness", "report"), autoescape=True,
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters["percent"] = percent
+    made.filters.update(percent=percent, count=count)
     made.globals.update(
         style=Markup(style), script=Markup(script), marks=MARKS, place=place,  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
@@ -157,6 +157,10 @@ def environment() -> Any:
 
 def percent(value: float | None, digits: int = 1) -> str:
     return "" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def place(value: float, axis: dict[str, float]) -> str:

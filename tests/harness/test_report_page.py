@@ -1,0 +1,224 @@
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from fake_store import HOSTILE, make_store
+
+from harness.report import write
+from harness.runs import Store
+from submission.ledger import Ledger
+from zoo import UserError
+from zoo.files import write_json
+
+
+def page(store, folder):
+    return write(store, folder / "page.html").read_text("utf-8")
+
+
+class Structure(HTMLParser):
+    """Elements and attributes of a page, as a browser would see them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.text, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return page(make_store(folder / "runs", 3), folder)
+
+
+def test_the_first_screen_names_the_run_with_the_best_lower_end(text, tmp_path):
+    assert re.search(r"<h2[^>]*><a[^>]*>EfficientNetB2</a></h2>", text)
+    assert "Of 3 runs it is first by the lower end of the forecast" in text
+    card = text[text.index('class="card"'):text.index('class="second"')]
+    assert "nine times in ten between" in card
+    assert re.search(r"harness submission .*--run 20261125-100002", card)
+
+
+def test_every_run_stands_in_the_figure_the_table_and_a_section(text):
+    rows = [a.get("data-run") for tag, a in Structure(text).found if "data-run" in a]
+    assert len(rows) == 9
+    assert len(set(rows)) == 3
+
+
+def test_a_section_holds_everything_that_was_measured(text):
+    start = text.index('<details class="run"')
+    section = text[start:text.index('<details class="run"', start + 1)]
+    for heading in ("Learning curves", "Confusion matrix", "Class by class", "Under distortion",
+                    "Reliability", "Worst mistakes", "What the suite does", "Forecasts", "Time",
+                    "Configuration, and how to make it again"):
+        assert f"<h4>{heading}</h4>" in section
+    assert section.count('<svg class="figure"') == 5
+    assert section.count("data:image/jpeg") > 10
+    assert "harness zoo --data /nowhere/cells.npz --backbones" in section
+
+
+def test_the_page_asks_for_nothing_from_outside(text):
+    addresses = [a[k] for _, a in Structure(text).found for k in ("src", "href", "action", "data")
+                 if a.get(k)]
+    assert addresses
+    assert all(a.startswith(("data:", "#")) for a in addresses)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "default-src 'none'" in text
+
+
+def test_ids_are_unique_and_every_link_has_its_target(text):
+    found = Structure(text).found
+    ids = [a["id"] for _, a in found if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for tag, a in found if tag == "a"} <= set(ids)
+
+
+def test_words_from_strangers_are_shown_as_words(tmp_path):
+    store = make_store(tmp_path / "runs", 2, classes=HOSTILE,
+                       data_name='"><script>alert(9)</script>')
+    run = store.finished()[0]
+    write_json(run.folder / "environment.json", {
+        **run.environment, "device": "</script><script>alert(4)</script>",
+        "seconds": {"<img src=x onerror=alert(5)>": 1.0}})
+    write_json(run.folder / "forecast.json", [{**run.forecasts[0], "way": "<svg onload=alert(6)>"}])
+    Ledger(store.folder / "ledger.jsonl").append(
+        "a", state="scored", run="<script>alert(7)</script>", phase="<b>", forecast=0.8, score=0.7)
+    found = Structure(page(store, tmp_path)).found
+    assert [tag for tag, _ in found].count("script") == 2
+    assert not [a for _, a in found for k in a if k.startswith("on")]
+    images = [a["src"] for tag, a in found if tag == "img"]
+    assert all(src.startswith("data:image/") for src in images)
+    assert "49" not in re.findall(r"<th scope=\"row\">\d+ ([^<]*)</th>", page(store, tmp_path))
+
+
+def test_a_record_that_is_no_number_takes_only_its_own_run_off_the_page(tmp_path):
+    store = make_store(tmp_path / "runs", 5)
+    first, second, third, fourth, _ = store.finished()
+    metrics = first.metrics
+    write_json(first.folder / "metrics.json",
+               {**metrics, "validation": {**metrics["validation"], "accuracy": "<script>"}})
+    (second.folder / "predictions.npz").write_bytes(b"PK\3\4 broken")
+    write_json(third.folder / "config.json", [])
+    (fourth.folder / "history.json").write_text("{" * 100_000)
+    text = page(store, tmp_path)
+    for run in (first, second, third, fourth):
+        assert f"<code>{run.id}</code>: " in text
+    assert text.count('<details class="run"') == 1
+
+
+def test_a_store_without_a_readable_run_is_a_sentence_and_no_file(tmp_path):
+    with pytest.raises(UserError, match="harness zoo"):
+        write(Store(tmp_path / "none"), tmp_path / "page.html")
+    store = make_store(tmp_path / "runs", 1)
+    (store.finished()[0].folder / "metrics.json").unlink()
+    with pytest.raises(UserError, match="does not exist"):
+        write(store, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_runs_without_forecast_suite_or_test_are_shown_with_what_they_have(tmp_path):
+    store = make_store(tmp_path / "runs", 2, test=False)
+    for run in store.finished():
+        (run.folder / "suite.npz").unlink()
+        write_json(run.folder / "forecast.json", [])
+        write_json(run.folder / "history.json", [])
+        write_json(run.folder / "metrics.json", {**run.metrics, "suite": {"held_out": None,
+                                                                          "trained_on": None}})
+    text = page(store, tmp_path)
+    assert "no forecast was made, so expect less" in text
+    assert "Under distortion" not in text
+    assert "Learning curves" not in text
+
+
+def test_demo_runs_are_told_from_real_ones_and_come_last(tmp_path):
+    make_store(tmp_path / "runs", 1, data_name="demo", seed=1)
+    store = make_store(tmp_path / "runs", 1, data_name="cells.npz", seed=2)
+    text = page(store, tmp_path)
+    assert text.index(">cells.npz: submit<") < text.index(">demo: submit<")
+    assert text.count("they say nothing about a contest") == 1
+
+
+def test_random_weights_are_pointed_out(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    run = store.finished()[0]
+    write_json(run.folder / "config.json", {**run.config, "weights": {"origin": "random"}})
+    assert "started from random weights" in page(store, tmp_path)
+
+
+def test_forecasts_are_set_against_what_came_back(tmp_path):
+    store = make_store(tmp_path / "runs", 2)
+    first, second = store.finished()
+    ledger = Ledger(store.folder / "ledger.jsonl")
+    forecast = second.forecasts[0]
+    ledger.append("x", state="scored", run=second.id, forecast=forecast["forecast"],
+                  score=round(forecast["forecast"] - 0.02, 6), submission=77)
+    ledger.append("y", state="failed", run=first.id)
+    text = page(store, tmp_path)
+    assert "1 score came back" in text
+    assert "The mean error is 2.0 points; 1 of 1 lie inside" in text
+    assert ">returned<" in text
+
+
+def test_a_damaged_ledger_is_a_sentence_on_the_page(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    (store.folder / "ledger.jsonl").write_text(
+        '{"attempt": "a", "time": "t", "run": "r", "score": "much", "forecast": 0.5}\n')
+    text = page(store, tmp_path)
+    assert "The ledger can't be shown" in text
+
+
+def test_cleaning_shows_what_went_and_why(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    rng = np.random.default_rng(0)
+    source = tmp_path / "cells.npz"
+    np.savez(source, images=rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8),
+             labels=np.arange(40) % 4)
+    write_json(store.folder / "cleaning-12345678.json", {
+        "source": str(source), "n": 40, "content_hash": "0" * 64, "groups": [[1, 2]],
+        "dropped": [{"index": 3, "reason": "duplicate", "twin": 2},
+                    {"index": 9, "reason": "pollution", "twin": 8},
+                    {"index": 10, "reason": "pollution", "twin": 8}],
+        "outliers": [{"index": i, "distance": 1.5 * i} for i in range(30)],
+        "suspected_labels": [], "class_counts": {"<i>a": 10, "b": 20}})
+    text = page(store, tmp_path)
+    assert "Of 40 pictures 3 were dropped. 1 group of near-duplicates" in text
+    assert "<h4>pollution: 2</h4>" in text
+    assert text.count("dropped: pollution") == 1
+    assert "&lt;i&gt;a" in text
+    assert "Mahalanobis" in text
+    source.unlink()
+    again = page(store, tmp_path)
+    assert "not at its place any more" in again
+    assert "dropped: pollution" not in again
+
+
+def test_a_damaged_record_of_cleaning_is_a_sentence_on_the_page(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    write_json(store.folder / "cleaning-0.json", {"source": 3, "n": "<b>"})
+    assert "This record can't be shown" in page(store, tmp_path)
+
+
+def test_one_hundred_classes_make_a_page_of_modest_size(tmp_path):
+    store = make_store(tmp_path / "runs", 2, classes=tuple(f"class {i}" for i in range(100)), n=500)
+    text = page(store, tmp_path)
+    assert 'class="pixels"' in text
+    assert len(text) < 1_500_000
+
+
+def test_the_page_is_whole_or_the_old_one_stays(tmp_path, monkeypatch):
+    store = make_store(tmp_path / "runs", 1)
+    path = write(store, tmp_path / "page.html")
+    before = path.read_bytes()
+    shutil.rmtree(store.finished()[0].folder)
+    with pytest.raises(UserError):
+        write(store, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.suffix == ".tmp"] == []
