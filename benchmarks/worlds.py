@@ -1,6 +1,6 @@
 """Worlds: distorted test sets to forecast, and what of the stress suite a forecast may see.
 
-Three kinds. A *family* world uses three families; the judged method sees no picture of them. A
+Three kinds. A *family* world uses four families; the judged method sees no picture of them. A
 *composition* world stacks operations of any family; the method sees no picture on which two of
 those are stacked. A *foreign* world is distorted by code that is not in the registry at all.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.foreign import FOREIGN
 from harness.augment import FAMILIES, OPERATIONS, draws
 
-CHAINS = 16  # sequences of operations that a world may apply
+CHAINS = 24  # sequences of operations that a world may apply
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,20 @@ def make_worlds(count: int, seed: int) -> list[World]:
 
 def make(kind: str, number: int, rng: np.random.Generator) -> World:
     """One world of a kind, drawn from ``rng``."""
-    low, high = float(rng.uniform(0.1, 0.4)), float(rng.uniform(0.6, 1.0))
+    low, high = float(rng.uniform(0.1, 0.3)), float(rng.uniform(0.7, 1.0))
     tilt = float(rng.choice([0.0, 0.0, 0.5]))
-    names, shortest, longest = list(OPERATIONS), 2, int(rng.integers(2, 5))
+    names, lengths = list(OPERATIONS), (1, 2, 3)
     hidden: frozenset[str] = frozenset()
     if kind == "family":
-        families = rng.choice(FAMILIES, 3, replace=False)
+        families = rng.choice(FAMILIES, 4, replace=False)
         names = [n for n, o in OPERATIONS.items() if o.family in families]
-        shortest, longest, hidden = 1, int(rng.integers(1, 4)), frozenset(names)
+        hidden = frozenset(names)
     elif kind == "foreign":
-        names, shortest, longest = list(FOREIGN), 1, int(rng.integers(1, 3))
+        names, lengths = list(FOREIGN), (1, 2)
+    else:
+        lengths = (2, 3)
     chains = tuple(tuple(str(n) for n in rng.choice(names, size, replace=False))
-                   for size in rng.integers(shortest, longest + 1, CHAINS))
+                   for size in rng.choice(lengths, CHAINS))
     return World(f"{kind} {number}", chains, low, high, hidden, tilt)
 
 

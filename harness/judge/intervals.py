@@ -11,18 +11,20 @@ RESAMPLES = 400
 ENOUGH = round(LEVEL / (1 - LEVEL))  # scores that a distribution-free 90 % interval needs
 
 
-def sampling_error(values: np.ndarray, source: np.ndarray, seed: int = 0) -> float:
-    """The standard error of a mean of ``values`` (m,), when sources are drawn anew.
+def sampling_error(values: np.ndarray, source: np.ndarray, weight: np.ndarray | None = None,
+                   seed: int = 0) -> float:
+    """The standard error of the (weighted) mean of ``values`` (m,), when sources are drawn anew.
 
     source (m,): which picture each value was made from; copies of one picture are drawn together,
     since they are right or wrong together.
     """
+    weight = np.ones(len(values)) if weight is None else weight
     _, group = np.unique(source, return_inverse=True)
-    total = np.bincount(group, weights=values)
-    count = np.bincount(group)
+    total = np.bincount(group, weights=weight * values)
+    whole = np.bincount(group, weights=weight)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(count), np.full(len(count), 1 / len(count)), RESAMPLES)
-    return float(np.std((drawn @ total) / np.maximum(drawn @ count, 1)))
+    drawn = rng.multinomial(len(whole), np.full(len(whole), 1 / len(whole)), RESAMPLES)
+    return float(np.std((drawn @ total) / np.maximum(drawn @ whole, 1e-12)))
 
 
 def jackknife_plus(left_out: np.ndarray, new: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

@@ -51,3 +51,33 @@ def select(kind: str, pretrained: bool | None = None) -> tuple[np.ndarray, np.nd
     """Local and hidden accuracies, each (n,), of one kind of row."""
     rows = [p for p in published() if p.kind == kind and pretrained in (None, p.pretrained)]
     return np.array([p.local for p in rows]), np.array([p.hidden for p in rows])
+
+
+def level() -> tuple[float, float]:
+    """How hidden scores lie to accuracy on a distorted hold-out, on the logit scale.
+
+    (mean, deviation) from the AUGMENTED rows. A team's rows share its recipe, so the mean is of
+    the teams' means, drawn towards 0 as so few teams deserve; the deviation is of rows about their
+    team's mean, since a team's own offset is its recipe's, not the hidden test's.
+    """
+    teams: dict[str, list[float]] = {}
+    for p in published():
+        if p.kind == "augmented":
+            teams.setdefault(p.team, []).append(_logit(p.hidden) - _logit(p.local))
+    means = np.array([np.mean(rows) for rows in teams.values()])
+    left = sum(len(rows) * np.var(rows) for rows in teams.values())
+    within = left / (sum(len(rows) for rows in teams.values()) - len(teams))
+    error = means.var(ddof=1) / len(means)
+    return float(means.mean() * within / (within + error)), float(np.sqrt(within))
+
+
+def lines() -> dict[str, np.ndarray]:
+    """Coefficients (slope, intercept) of the published baselines, over the clean rows: "line" on
+    accuracies, "logit line" on their logits."""
+    local, hidden = select("clean")
+    return {"line": np.polyfit(local, hidden, 1),
+            "logit line": np.polyfit(_logit(local), _logit(hidden), 1)}
+
+
+def _logit(p: np.ndarray | float) -> np.ndarray | float:
+    return np.log(p / (1 - p))

@@ -1,0 +1,69 @@
+"""The blind way: what the suite says, and how far hidden tests stray from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.judge import hidden, pairs
+from harness.judge.evidence import Evidence
+from harness.judge.forecast import Forecast, History
+from harness.judge.hidden import expit, logit
+from harness.judge.intervals import sampling_error
+
+Z90 = 1.6449  # of a normal 90 % interval
+# Deviation on the logit scale of one run's score about what the suite and the test's overall
+# harshness say: unseen operations suit one network better than another.
+OWN = 0.12
+ASSUMES = ("the hidden test stacks one to four distortions of known families; its harshness is "
+           "known only from other teams' published scores")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is believed of all runs' hidden scores at once, on the logit scale, before any returns:
+    mean (M,), covariance (M, M), and of each run the variance (M,) that the suite's size adds."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    sampling: np.ndarray
+
+
+def prior(evidence: Sequence[Evidence], seed: int = 0) -> Prior:
+    """The runs' accuracies over simulated hidden tests, moved and widened as published pairs say.
+
+    All runs meet the same simulated tests, so a test that is hard for one is so for others.
+    """
+    theta = hidden.imagine(seed)
+    outcomes = np.stack([logit(hidden.accuracies(e, theta), len(e.label)) for e in evidence])
+    offset, spread = pairs.level()
+    accuracy = expit(outcomes.mean(1))
+    errors = np.array([sampling_error(e.right, e.source, hidden.expected(e)) for e in evidence])
+    sampling = (errors / (accuracy * (1 - accuracy))) ** 2
+    shared = np.atleast_2d(np.cov(outcomes)) + spread ** 2
+    return Prior(outcomes.mean(1) + offset, shared + np.diag(OWN ** 2 + sampling), sampling)
+
+
+@dataclass(frozen=True)
+class Blind:
+    """From the suite alone; the interval is wide, for nothing is known of the hidden test."""
+
+    name: str = "blind"
+
+    def __call__(self, evidence: Sequence[Evidence], history: History = (),
+                 target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:
+        believed = prior(evidence)
+        deviation = np.sqrt(believed.covariance.diagonal())
+        return [made(self.name, e, m, d, s, ASSUMES) for e, m, d, s in zip(
+            evidence, believed.mean, deviation, np.sqrt(believed.sampling), strict=True)]
+
+
+def made(way: str, evidence: Evidence, mean: float, deviation: float, sampling: float,
+         assumes: str) -> Forecast:
+    """A forecast from a mean and deviations on the logit scale, with the suite's own figures."""
+    low, centre, high = (float(expit(mean + z * deviation)) for z in (-Z90, 0, Z90))
+    known = evidence.distorted & ~evidence.held_out
+    return Forecast(evidence.name, way, centre, low, high,
+                    float(Z90 * sampling * centre * (1 - centre)), assumes,
+                    {"suite": evidence.plain, "held_out": evidence.share(evidence.held_out),
+                     "trained_on": evidence.share(known)})
