@@ -7,7 +7,7 @@ from augment_pictures import pictures
 from harness.augment import FAMILIES, OPERATIONS, draws
 
 NAMES = sorted(OPERATIONS)
-SHAPES = [(96, 96), (33, 64), (64, 33), (7, 5)]
+SHAPES = [(96, 96), (33, 64), (64, 33), (7, 5), (2, 3), (1, 1)]
 
 
 def apply(name, images, strength, first_key=0):
