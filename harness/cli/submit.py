@@ -1,6 +1,7 @@
 """harness submit: one zip, sent at most once, watched to its score."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
         terminal.next_command(f"harness logs {outcome.number} --to logs")
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
     terminal.next_command("harness leaderboard" if outcome.state == "scored"
                           else f"harness status {outcome.number} --watch")
 
@@ -78,23 +79,17 @@ def announce(outcome: "Outcome") -> None:
 
 @contextlib.contextmanager
 def upload_bar() -> "Iterator[Progress]":
-    """A progress bar on standard error that appears with the first bytes, on terminals only."""
-    from rich import progress
-    from rich.console import Console
+    """Progress of the upload; it appears with the first bytes, as there may be none to send."""
+    from harness import terminal
 
-    console = Console(stderr=True)
-    bar = progress.Progress(
-        "Uploading", progress.BarColumn(), progress.DownloadColumn(),
-        progress.TransferSpeedColumn(), progress.TimeRemainingColumn(), console=console,
-        disable=not console.is_terminal, transient=True)
+    with contextlib.ExitStack() as stack:
+        bar, shown = None, 0
 
-    def advance(sent: int, size: int) -> None:
-        if not bar.tasks:
-            bar.start()
-            bar.add_task("upload")
-        bar.update(bar.task_ids[0], completed=sent, total=size)
+        def advance(sent: int, size: int) -> None:
+            nonlocal bar, shown
+            if bar is None:
+                bar = stack.enter_context(terminal.progress(size, "Uploading"))
+            bar.advance(sent - shown)
+            shown = sent
 
-    try:
         yield advance
-    finally:
-        bar.stop()

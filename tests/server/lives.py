@@ -9,7 +9,8 @@ NON_ZERO = "Child task failed or non-zero return code"
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "/app/program/ingestion.py", line 7, in <module>\n'
     '    y = Model().predict(X)\n        ^^^^^^^^^^^^^^^^^^\n'
-    '  File "/app/ingested_program/model.py", line 3, in predict\n    raise ValueError("boom in predict")\nValueError: boom in predict\n')
+    '  File "/app/ingested_program/model.py", line 3, in predict\n'
+    '    raise ValueError("boom in predict")\nValueError: boom in predict\n')
 MISSING = (
     'Traceback (most recent call last):\n  File "/app/program/scoring.py", line 4, in <module>\n'
     "FileNotFoundError: [Errno 2] No such file or directory: '/app/input/res/predictions.json'\n")

@@ -1,0 +1,125 @@
+"""Sync: what the platform has and what the ledger holds become one."""
+
+import shutil
+
+import pytest
+from platform_helpers import SCALE, connect, make_zip
+
+from submission.ledger import Ledger
+from submission.submit import Sender, finish, inspect, send
+from submission.sync import known_zips, sync
+from zoo.errors import UserError
+
+
+def go(sender, parcel, number=1):
+    competition = sender.client.competition(number)
+    return send(sender, parcel, competition, competition.phase(None), "alice")
+
+
+def matched(client, ledger, zips=(), number=1):
+    changes = sync(client, ledger, client.competition(number), "alice", list(zips))
+    return [(c.what, c.entry.state, c.entry.score) for c in changes]
+
+
+def end_all(platform):
+    for row in platform.world.submissions.values():
+        row.frames = row.frames[-1:]
+
+
+def by_hand(platform, client, path, name="mine.zip"):
+    """A submission made in the web page."""
+    key, address = client.announce(1, name, path.stat().st_size)
+    from submission import storage
+
+    storage.upload(address, path, inspect(path).sha256)
+    return client.create(key, 1)
+
+
+def test_a_score_that_came_later_is_fetched(platform, client, sender, parcel):
+    go(sender, parcel)
+    assert matched(client, sender.ledger) == [("unchanged", "sent", None)]
+    end_all(platform)
+    assert matched(client, sender.ledger) == [("updated", "scored", 0.94)]
+    assert matched(client, sender.ledger) == [("unchanged", "scored", 0.94)]
+    assert len(sender.ledger.entries()) == 1
+
+
+def test_an_attempt_cut_short_after_the_post_gets_its_submission(platform, client, sender, parcel):
+    platform.fault("POST", r"^/api/submissions/$", "drop after")
+    platform.fault("GET", r"^/api/submissions/\?", "status", times=9, skip=1)
+    with pytest.raises(UserError):
+        go(sender, parcel)
+    platform.faults.clear()
+    end_all(platform)
+    assert matched(client, sender.ledger) == [("updated", "scored", 0.94)]
+
+
+def test_an_attempt_cut_short_before_the_post_has_none(platform, client, sender, parcel):
+    platform.fault("POST", r"^/api/submissions/$", "drop before")
+    with pytest.raises(UserError):
+        go(sender, parcel)
+    assert matched(client, sender.ledger) == [("not sent", "uploaded", None)]
+    assert sender.ledger.entries()[0].state == "uploaded"
+
+
+def test_a_submission_made_by_hand_is_added_and_recognised_by_its_bytes(platform, client, ledger,
+                                                                       tmp_path):
+    path = make_zip(tmp_path / "other-name.zip", run="run-7", forecast=0.8)
+    by_hand(platform, client, path)
+    end_all(platform)
+    assert matched(client, ledger, [path]) == [("added", "scored", 0.94)]
+    entry, = ledger.entries()
+    assert (entry.run, entry.forecast, entry.sha256) == ("run-7", 0.8, inspect(path).sha256)
+    assert ledger.scores() == {"run-7": 0.94}
+
+
+def test_strange_bytes_are_added_without_a_run_and_without_a_download(platform, client, ledger,
+                                                                     tmp_path):
+    by_hand(platform, client, make_zip(tmp_path / "theirs.zip", "something longer"))
+    end_all(platform)
+    assert matched(client, ledger, [make_zip(tmp_path / "ours.zip")]) == [
+        ("added", "scored", 0.94)]
+    assert ledger.entries()[0].run is None
+
+
+def test_a_lost_ledger_is_made_again_from_the_platform(platform, client, sender, parcel, tmp_path):
+    finish(sender, go(sender, parcel))
+    fresh = Ledger(tmp_path / "fresh.jsonl")
+    assert matched(client, fresh, [parcel.path]) == [("added", "scored", 0.94)]
+    assert fresh.entries()[0].run == "run-1"
+    again = Sender(client, fresh, scale=SCALE)
+    with pytest.raises(UserError, match="before"):
+        go(again, parcel)
+
+
+def test_a_deleted_submission_is_marked_and_its_score_kept(platform, client, sender, parcel):
+    finish(sender, go(sender, parcel))
+    platform.world.submissions.clear()
+    assert matched(client, sender.ledger) == [("gone", "gone", 0.94)]
+    assert matched(client, sender.ledger) == [("unchanged", "gone", 0.94)]
+
+
+def test_others_submissions_are_not_ours(platform, ledger, tmp_path):
+    platform.world.competitions[1].participants["organiser"] = "approved"
+    client = connect(platform)
+    by_hand(platform, client, make_zip(tmp_path / "a.zip"))
+    organiser = connect(platform, "organiser")
+    assert sync(organiser, ledger, organiser.competition(1), "organiser", []) == []
+
+
+def test_hidden_details_leave_the_bytes_unknown(platform, client, ledger, tmp_path):
+    platform.world.competitions[1].phases[0].hide_output = True
+    path = make_zip(tmp_path / "a.zip")
+    by_hand(platform, client, path)
+    end_all(platform)
+    assert matched(client, ledger, [path]) == [("added", "scored", 0.94)]
+    assert ledger.entries()[0].run is None
+
+
+def test_zips_are_found_in_folders_and_damaged_ones_passed_over(tmp_path):
+    good = make_zip(tmp_path / "good.zip")
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    assert known_zips([tmp_path]) == [good]
+    shutil.rmtree(tmp_path)
+    with pytest.raises(UserError, match="no folder"):
+        known_zips([tmp_path])
