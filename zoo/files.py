@@ -19,6 +19,10 @@ import numpy as np
 
 from zoo.errors import UserError
 
+# What a file system says to a path that can't be written, beside that it is full.
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+           errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
+
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -49,7 +53,8 @@ def user_errors(path: Path) -> Iterator[None]:
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"The disk is full: {path} was not written. "
                             "Free some space, or choose another folder, and run it again.") from e
-        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
+                       errno.EISDIR):
             raise UserError(f"{path} can't be written ({os.strerror(e.errno)}). "
                             "Choose a folder that you may write to.") from e
         raise

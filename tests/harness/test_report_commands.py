@@ -1,0 +1,93 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from fake_store import make_store
+
+from harness.cli.main import main
+from harness.runs import Store
+from zoo.files import read_json
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands") / "runs"
+    make_store(folder, 3)
+    return str(folder)
+
+
+def fails(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_report_writes_the_page_and_its_facts(runs, tmp_path, capsys):
+    page, facts = tmp_path / "p.html", tmp_path / "p.json"
+    main(["report", "--runs", runs, "--out", str(page), "--json", str(facts)])
+    found = read_json(facts)
+    assert found["bytes"] == page.stat().st_size
+    assert [r["rank"] for r in found["runs"]] == [1, 2, 3]
+    out = capsys.readouterr().out
+    assert page.as_uri() in out
+    assert out.splitlines()[-1] == f"Next: harness submission --runs {runs}"
+
+
+def test_report_refuses_a_wrong_strategy_and_an_empty_store(runs, tmp_path, capsys):
+    page = tmp_path / "p.html"
+    assert "no strategy 'luck'" in fails(capsys, "report", "--runs", runs, "--select", "luck",
+                                         "--out", str(page))
+    assert "harness zoo" in fails(capsys, "report", "--runs", str(tmp_path), "--out", str(page))
+    assert not page.exists()
+
+
+def test_report_says_where_it_may_not_write(runs, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    error = fails(capsys, "report", "--runs", runs, "--out", str(tmp_path / "file" / "p.html"))
+    assert "p.html" in error
+
+
+def test_compare_prints_both_and_writes_the_facts(runs, tmp_path, capsys):
+    a, b, _ = Store(runs).finished()
+    main(["compare", a.id[:17], b.id, "--runs", runs, "--json", str(tmp_path / "c.json")])
+    out = capsys.readouterr().out
+    assert a.id in out
+    assert "validation pictures only" in out
+    assert f"Next: harness submission --run {b.id}" in out
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert [r["run"] for r in found["runs"]] == [a.id, b.id]
+
+
+def test_compare_names_the_nearest_run(runs, capsys):
+    a = Store(runs).finished()[0].id
+    assert f"Did you mean {a}?" in fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell, capsys):
+    main(["completion", shell])
+    assert f"_HARNESS_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+def test_tab_completes_commands_and_options():
+    def complete(words, at):
+        env = {**os.environ, "COMP_WORDS": words, "COMP_CWORD": str(at),
+               "_HARNESS_COMPLETE": "bash_complete"}
+        return subprocess.run([sys.executable, "-m", "harness.cli.main"], env=env,
+                              capture_output=True, text=True, timeout=60).stdout.split()
+
+    assert complete("harness rep", 1) == ["plain,report"]
+    assert "plain,--select" in complete("harness report --s", 2)
+
+
+def test_quiet_leaves_out_what_is_no_result(runs, tmp_path, capsys):
+    from harness import terminal
+
+    try:
+        main(["-q", "report", "--runs", runs, "--out", str(tmp_path / "p.html")])
+    finally:
+        terminal.set_verbosity()
+    assert capsys.readouterr().out == ""
