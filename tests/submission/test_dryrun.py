@@ -222,8 +222,8 @@ def test_a_dangerous_zip_is_not_unpacked(tmp_path: Path) -> None:
 
 
 def test_the_last_line_of_a_traceback_is_what_is_told() -> None:
-    ended = confined.Ended(1, None, 1.0, 0, "", "Traceback:\n  x\nValueError: bad size\n2026 W late",
-                           (), {})
+    stderr = "Traceback:\n  x\nValueError: bad size\n2026 W late"
+    ended = confined.Ended(1, None, 1.0, 0, "", stderr, (), {})
     assert ended.last_line == "ValueError: bad size"
 
 
