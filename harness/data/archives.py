@@ -118,7 +118,7 @@ def fill(member: IO[bytes], flat: np.ndarray) -> None:
     """Read exactly the bytes of ``flat``; reading to the end also checks the checksum."""
     if not flat.nbytes:
         return
-    view = memoryview(flat.view(np.uint8) if flat.dtype != np.uint8 else flat).cast("B")
+    view = flat.view(np.uint8).data.cast("B")
     done = 0
     while done < len(view):
         piece = member.read(min(1 << 24, len(view) - done))

@@ -21,6 +21,7 @@ def check_leak(a: Dataset, b: Dataset, what_a: str, what_b: str) -> None:
     twins = [(place[d], j) for j, d in enumerate(digests(b.images)) if d in place]
     if twins:
         named = ", ".join(f"{i} and {j}" for i, j in twins[:SHOWN])
+        more = ", ..." if len(twins) > SHOWN else ""
         raise UserError(f"{len(twins):,} pictures are in {what_a} and in {what_b} (positions "
-                        f"{named}{', ...' if len(twins) > SHOWN else ''}), so a score on the second "
-                        "would be a lie. Remove them from one of the two.")
+                        f"{named}{more}), so a score on the second would be a lie. Remove them "
+                        "from one of the two.")

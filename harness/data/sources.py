@@ -146,7 +146,7 @@ def to_uint8(array: np.ndarray, where: str, tolerant: bool) -> tuple[np.ndarray,
     whole = array.dtype.kind != "f" or bool((array == np.floor(array)).all())
     if low < 0 or high > 255 or not whole:
         hint = (" Write them as (images * 255).round().astype('uint8')."
-                if 0 <= low and high <= 1 else " Write them as uint8.")
+                if low >= 0 and high <= 1 else " Write them as uint8.")
         raise UserError(f"{where} holds {array.dtype} from {low:.4g} to {high:.4g}; pictures must "
                         f"be whole numbers, 0..255.{hint}")
     return array.astype(np.uint8), tuple(int(i) for i in bad)

@@ -1,0 +1,198 @@
+"""Folders of pictures: one folder a class, any format that Pillow reads without other programs."""
+
+import os
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.data.archives import available_memory
+from harness.data.dataset import Dataset
+from harness.data.sources import CLASSES, SIDE, no_labels
+from harness.terminal import say
+from zoo.errors import UserError
+
+NAMES = "classes.txt"
+# EPS and WMF are drawn by other programs; the rest are stubs for plug-ins that read nothing.
+REFUSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FPX", "MIC"}
+FILE = 1 << 30      # bytes; a larger file is no picture of this size
+
+Size = tuple[int, int]  # height, width
+
+
+def load(path: Path, labelled: bool) -> Dataset:
+    """Read every picture below ``path``.
+
+    Folders are classes, in the order of ``classes.txt`` where there is one (a folder's name a
+    line), alphabetical otherwise. Where sizes differ, pictures are cropped in the middle and
+    resized to the commonest size. Unreadable pictures are black and listed in
+    ``Dataset.unreadable``. labelled: False takes pictures that lie in no class's folder as well.
+    Raises UserError.
+    """
+    names = class_folders(path)
+    files, labels = listed(path, names)
+    if not labelled and not files:
+        names, files = (), list(pictures(path))
+        labels = no_labels(len(files))
+    if not files:
+        raise UserError(f"{path} holds no pictures. Each class wants a folder of its own in it, "
+                        "such as monocyte/0001.png.")
+    if labelled and len(np.unique(labels)) < 2:
+        raise UserError(f"{path} holds pictures of one class only. Each class wants a folder of "
+                        "its own, and at least two are needed to learn anything.")
+    images, bad = read_all(path, files)
+    return Dataset(images, labels, names, str(path), unreadable=bad)
+
+
+def class_folders(path: Path) -> tuple[str, ...]:
+    """The classes' folders in the order of their labels."""
+    try:
+        present = sorted(e.name for e in os.scandir(path)
+                         if not e.name.startswith(".") and e.is_dir() and not loops(path, e))
+    except OSError as e:
+        raise UserError(f"{path} can't be read as a folder ({e.strerror}).") from e
+    if len(present) > CLASSES:
+        raise UserError(f"{path} holds {len(present):,} folders; at most {CLASSES:,} classes can "
+                        "be told apart. Name the folder that holds one folder a class.")
+    stated = read_names(path / NAMES)
+    if stated is None:
+        return tuple(present)
+    unknown = sorted(set(present) - set(stated))
+    if unknown:
+        raise UserError(f"{path / NAMES} doesn't list the folder {unknown[0]!r}. Add it, or move "
+                        "the folder away.")
+    return stated
+
+
+def loops(path: Path, entry: os.DirEntry[str]) -> bool:
+    """Whether a link leads back to the folder itself or to one above it."""
+    return entry.is_symlink() and path.resolve().is_relative_to(Path(entry.path).resolve())
+
+
+def read_names(path: Path) -> tuple[str, ...] | None:
+    if not path.is_file():
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        raise UserError(f"{path} can't be read as a list of classes ({e}).") from e
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"{path} must name each class's folder once, one a line.")
+    return names
+
+
+def listed(path: Path, names: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
+    """Every picture in the classes' folders, and its label (N,)."""
+    files: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        found = list(pictures(path / name))
+        files += found
+        labels += [label] * len(found)
+    return files, np.array(labels, np.int64)
+
+
+def pictures(folder: Path) -> Iterator[Path]:
+    """Files below ``folder`` that may be pictures, sorted; links to folders aren't followed."""
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            suffix = Path(name).suffix.lower()
+            if not name.startswith(".") and (suffix in known or not suffix):
+                yield Path(place, name)
+
+
+def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Pictures u8 (N, H, W, 3) and the positions of those that can't be read."""
+    sizes = [size_of(file) for file in files]
+    counted = Counter(s for s in sizes if s is not None)
+    if not counted:
+        raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture from "
+                        f"{SIDE[0]}x{SIDE[0]} to {SIDE[1]}x{SIDE[1]} pixels.")
+    (size, most), = counted.most_common(1)
+    need = len(files) * size[0] * size[1] * 3
+    if need > available_memory():
+        raise UserError(f"{path}: {len(files):,} pictures of {size[0]}x{size[1]} pixels need "
+                        f"{need / 1e9:.1f} GB of memory and only {available_memory() / 1e9:.1f} GB "
+                        "are free. Use fewer or smaller pictures.")
+    if len(counted) > 1:
+        say(f"{path}: {counted.total() - most:,} of {counted.total():,} pictures were resized to "
+            f"{size[0]}x{size[1]}, the commonest size.")
+    images = np.zeros((len(files), *size, 3), np.uint8)
+
+    def read(i: int) -> bool:
+        picture = None if sizes[i] is None else decoded(files[i], size)
+        if picture is not None:
+            images[i] = picture
+        return picture is not None
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        fine = list(pool.map(read, range(len(files))))
+    if not any(fine):
+        raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture.")
+    return images, tuple(i for i, ok in enumerate(fine) if not ok)
+
+
+def opened(file: Path) -> Any:
+    """A Pillow image whose pixels aren't read yet. Raises what Pillow raises, and OSError."""
+    from PIL import Image
+
+    Image.init()
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > FILE:
+        raise OSError("no regular file of a sensible size")
+    return Image.open(file, formats=[f for f in Image.OPEN if f not in REFUSED])
+
+
+def size_of(file: Path) -> Size | None:
+    """Height and width from the header, turned as the picture says; None where it's unusable."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with opened(file) as image:
+                width, height = image.size
+                if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+                    width, height = height, width
+    except Exception:  # Pillow's readers raise whatever a damaged file makes them stumble over
+        return None
+    return (height, width) if all(SIDE[0] <= n <= SIDE[1] for n in (height, width)) else None
+
+
+def decoded(file: Path, size: Size) -> np.ndarray | None:
+    """The picture as u8 (H, W, 3); None where it can't be read."""
+    from PIL import Image, ImageOps
+
+    try:
+        with opened(file) as image:
+            picture = as_rgb(ImageOps.exif_transpose(image), image.format)
+            if (picture.height, picture.width) != size:
+                picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.BILINEAR)
+            return np.asarray(picture)
+    except Exception:  # as above
+        return None
+
+
+def as_rgb(image: Any, format: str | None) -> Any:
+    """Any mode as RGB: 16-bit grey is scaled, and what is transparent becomes white."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        values = np.asarray(image)
+        if not ((values >= 0) & (values <= 255)).all():
+            raise ValueError("its range of values is unknown")
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
