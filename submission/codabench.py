@@ -6,11 +6,13 @@
     Row                      one submission as the platform shows it
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from submission.transport import Transport
+from submission.transport import Refused, Transport, Unreachable
 from zoo.errors import UserError
 
 DEFAULT_HOST = "https://www.codabench.org"
@@ -85,6 +87,7 @@ class Row:
     has_children: bool
     task: str
     on_leaderboard: bool
+    auto_run: bool = True           # False: an organiser starts it by hand
     scores: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -106,12 +109,15 @@ class Client:
     def competitions(self) -> list[tuple[int, str]]:
         """Number and title of the competitions that the user takes part in."""
         rows = self.transport.get("/api/competitions/", participating_in="true", type="any")
-        return [(int(row["id"]), str(row.get("title", ""))) for row in _list(rows, "competitions")]
+        with _known_form("competitions"):
+            return [(int(row["id"]), str(row.get("title", "")))
+                    for row in _list(rows, "competitions")]
 
     def competition(self, number: int) -> Competition:
         """Everything about one competition, its phases with the user's own counts."""
-        return parse_competition(_dict(self.transport.get(f"/api/competitions/{number}/"),
-                                       "competition"))
+        body = _dict(self.transport.get(f"/api/competitions/{number}/"), "competition")
+        with _known_form("competition"):
+            return parse_competition(body)
 
     def may_submit(self, phase: int) -> tuple[bool, str]:
         """Whether limits and approval allow one more, and why not. Says yes for closed phases."""
@@ -152,14 +158,17 @@ class Client:
 
     def submission(self, number: int) -> Row:
         """One submission."""
-        return parse_row(_dict(self.transport.get(f"/api/submissions/{number}/"), "submission"))
+        body = _dict(self.transport.get(f"/api/submissions/{number}/"), "submission")
+        with _known_form("submission"):
+            return parse_row(body)
 
     def submissions(self, owner: str, *, phase: int | None = None,
                     competition: int | None = None) -> list[Row]:
         """The user's own submissions in a phase or a competition, children left out."""
         query = {"phase": phase} if phase is not None else {"phase__competition": competition}
-        rows = [parse_row(_dict(row, "submission")) for row in
-                _list(self.transport.get("/api/submissions/", **query), "submissions")]
+        body = _list(self.transport.get("/api/submissions/", **query), "submissions")
+        with _known_form("submissions"):
+            rows = [parse_row(row) for row in body]
         return [row for row in rows if row.owner == owner and row.parent is None]
 
     def details(self, number: int) -> dict[str, Any]:
@@ -176,11 +185,18 @@ class Client:
         return _dict(self.transport.get(f"/api/phases/{phase}/get_leaderboard/"), "leaderboard")
 
     def board(self, phase: int) -> Board:
-        """The columns of a phase; participants may read them even where the board is hidden."""
-        body = self.leaderboard(phase)
+        """The columns of a phase; participants may read them even where the board is hidden.
+
+        A board without columns where the platform doesn't show them.
+        """
+        try:
+            body = self.leaderboard(phase)
+        except (Refused, Unreachable):
+            return Board()
         tasks = _list(body.get("tasks") or [], "leaderboard")
         columns = _list(tasks[0].get("columns") or [], "leaderboard") if tasks else []
-        return parse_board(columns, body.get("primary_index"))
+        with _known_form("leaderboard"):
+            return parse_board(columns, body.get("primary_index"))
 
 
 def login(transport: Transport, username: str, password: str) -> str:
@@ -232,6 +248,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         has_children=bool(body.get("has_children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",
         on_leaderboard=bool(body.get("on_leaderboard")),
+        auto_run=body.get("auto_run") is not False,
         scores=column_scores(body.get("scores") or []))
 
 
@@ -260,13 +277,25 @@ def _when(phase: Phase) -> str:
 
 def _dict(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UserError(f"The platform's answer about the {what} has an unknown form. "
-                        "Is --host a Codabench server?")
+        raise _strange(what)
     return value
 
 
 def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise UserError(f"The platform's answer about the {what} has an unknown form. "
-                        "Is --host a Codabench server?")
+        raise _strange(what)
     return value
+
+
+@contextlib.contextmanager
+def _known_form(what: str) -> Iterator[None]:
+    """Turn fields that are missing, or of another kind, into a sentence."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _strange(what) from None
+
+
+def _strange(what: str) -> UserError:
+    return UserError(f"The platform's answer about the {what} has an unknown form. "
+                     "Is --host a Codabench server?")

@@ -94,7 +94,9 @@ class Ledger:
                 new = not self.path.exists()
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
                 try:
-                    os.write(handle, (_newline(handle) + line + "\n").encode())
+                    data = (_newline(handle) + line + "\n").encode()
+                    while data:     # a disk that fills up takes a part of it first
+                        data = data[os.write(handle, data):]
                     os.fsync(handle)
                 finally:
                     os.close(handle)

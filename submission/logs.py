@@ -1,6 +1,7 @@
 """The logs of a submission, the one that explains it first.
 
     fetch(client, number)    name -> text, in the order of use
+    hint(logs)               what is likely where the prediction left no traceback
     explain(logs)            the participant's traceback, or the last lines that say something
     save(client, number, folder)   all logs and results as files
 
@@ -73,6 +74,15 @@ def explain(logs: dict[str, str]) -> tuple[str, str]:
     for name, text in logs.items():
         return name, "\n".join(text.rstrip().splitlines()[-TAIL:])
     return "", ""
+
+
+def hint(logs: dict[str, str]) -> str:
+    """What is likely where the prediction wrote no traceback and yet scoring misses something."""
+    tracebacks = [name for name, text in logs.items() if TRACEBACK in text]
+    if not tracebacks or any("prediction" in name for name in tracebacks):
+        return ""
+    return ("The prediction wrote no traceback. If its predictions are missing, it was probably "
+            "stopped: by the time limit, or for memory. `harness dry-run` measures both.")
 
 
 def printable(text: str) -> str:

@@ -11,6 +11,7 @@ exists. So a step that was cut short is taken up again, and none is taken twice.
 
 import datetime
 import json
+import math
 import time
 import uuid
 import zipfile
@@ -28,7 +29,8 @@ from zoo import files
 from zoo.errors import UserError
 
 LOOKS = (0.0, 1.0, 3.0, 6.0, 10.0, 10.0)    # seconds before each look for our own submission
-LEAST_AGE = 60.0                # seconds before a call that got no answer may be made again
+LEAST_AGE = 30.0                # seconds before a call that got no answer may be made again
+LARGEST_MANIFEST = 10**6        # bytes
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ def inspect(path: str | Path) -> Parcel:
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     """Run and forecast, where the archive has our manifest."""
     try:
-        body = json.loads(archive.read("manifest.json"))
-    except (KeyError, ValueError, RuntimeError, RecursionError):
+        with archive.open("manifest.json") as f:
+            body = json.loads(f.read(LARGEST_MANIFEST))
+    except (KeyError, ValueError, RuntimeError, RecursionError, EOFError):
         return {}
     if not isinstance(body, dict):
         return {}
@@ -80,7 +83,8 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     if isinstance(forecast, dict):
         forecast = forecast.get("forecast")
     return {"run": run if isinstance(run, str) else None,
-            "forecast": float(forecast) if isinstance(forecast, int | float) else None}
+            "forecast": float(forecast) if isinstance(forecast, int | float)
+            and math.isfinite(forecast) else None}
 
 
 def require_checked(path: Path) -> None:
@@ -167,8 +171,9 @@ def _settle(sender: Sender, entry: Entry) -> None:
     """Find out whether a cut-short attempt has a submission, and record it."""
     row = _find(sender, entry)
     age = _age(entry)
+    if row is None and entry.state == "sending":
+        sender.say("Looking for its submission; the call may still be on its way.")
     while row is None and entry.state == "sending" and age < LEAST_AGE * sender.scale:
-        # The call may still be on its way through the platform.
         time.sleep(min(10.0, LEAST_AGE - age) * sender.scale)
         row = _find(sender, entry)
         age = _age(entry)

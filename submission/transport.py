@@ -137,7 +137,8 @@ class Transport:
         for turn in range(self.tries):
             if trouble:
                 wait = max(trouble.wait, self.pause * 2 ** (turn - 1))
-                self.say(f"{trouble.sentence} Trying again in {wait:.0f} s.")
+                if turn > 1:        # the first is common: servers close idle connections
+                    self.say(f"{trouble.sentence} Trying again in {wait:.0f} s.")
                 time.sleep(min(wait, LONGEST_PAUSE))
             try:
                 return self._once(method, path, params, body)
@@ -154,7 +155,11 @@ class Transport:
             response = self._send(method, url, params, body)
             if response.status_code not in MOVED:
                 return self._read(response, method, path)
-            target = urljoin(url, response.headers.get("Location", ""))
+            try:
+                target = urljoin(url, response.headers.get("Location", ""))
+                origin(target)
+            except ValueError:
+                raise UserError(f"{self.host} sends {path} nowhere.") from None
             if urlsplit(target)[:2] != urlsplit(self.host)[:2]:
                 raise UserError(f"{self.host} sends us on to {origin(target)}. The token was not "
                                 f"sent there; if that is the platform, use "

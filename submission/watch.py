@@ -10,7 +10,7 @@ life. So an end counts only after it has stayed the same for a while (:data:`PAT
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from submission.codabench import Board, Client, Row
 from submission.transport import Refused, Unreachable
@@ -38,12 +38,14 @@ class Outcome:
     scores: dict[str, object] = field(default_factory=dict)
     failed: tuple[int, ...] = ()    # the submissions whose logs explain a failure
     note: str = ""
+    missing: tuple[str, ...] = ()   # columns without a value; they may follow
+    on_board: bool = False          # on the platform's leaderboard
 
 
 def watch(client: Client, number: int, board: Board, *,
           seen: Callable[[Outcome], None] = lambda outcome: None, timeout: float = 3600.0,
           scale: float = 1.0) -> Outcome:
-    """Look again and again until the end is certain, or ``timeout`` seconds have passed.
+    """Look again and again until the end is certain, or ``timeout`` seconds have passed (running).
 
     ``seen`` is called at every change. ``scale`` shortens all waits, for tests.
     """
@@ -62,7 +64,7 @@ def watch(client: Client, number: int, board: Board, *,
                                        and unchanged >= patience(outcome) * scale):
             return outcome
         if time.monotonic() - start >= timeout:
-            return outcome
+            return replace(outcome, state="running")
         time.sleep(wait * scale)
         if outcome.state == "running":
             wait = min(wait * 1.3, LONGEST)
@@ -70,7 +72,7 @@ def watch(client: Client, number: int, board: Board, *,
 
 def patience(outcome: Outcome) -> float:
     """Seconds that this end must stay unchanged; long where scores may still follow."""
-    incomplete = outcome.state == "scored" and outcome.note
+    incomplete = outcome.state == "scored" and outcome.missing
     return PATIENCE["unscored" if incomplete else outcome.state]
 
 
@@ -88,48 +90,61 @@ def read(client: Client, number: int, board: Board) -> Outcome:
 
 def judge(row: Row, children: list[Row], board: Board) -> Outcome:
     """What a submission's row, and those of its children, say."""
-    if not row.has_children or (row.ended and not children):
-        state, note = _state(row, board)
-        score = row.scores.get(board.primary or "")
-        return Outcome(row.id, state, row.status, row.details, score, dict(row.scores),
-                       (row.id,) if state == "failed" else (), note)
-    if not row.ended or not all(child.ended for child in children):
-        # A parent that ended while a child runs again is not at its end.
-        return Outcome(row.id, "running", row.status, row.details)
-    return _parent(row, children, board)
+    if row.has_children and not (row.ended and not children):
+        return _parent(row, children, board)
+    state, note = _state(row, board)
+    missing = _missing(row, board) if state == "scored" else ()
+    return Outcome(row.id, state, row.status, row.details, ranking(row, board), dict(row.scores),
+                   (row.id,) if state == "failed" else (), note, missing, row.on_leaderboard)
+
+
+def ranking(row: Row, board: Board) -> float | None:
+    """The value of the ranking column; of the first one where the columns aren't known."""
+    if board.primary is None:
+        return next(iter(row.scores.values()), None)
+    return row.scores.get(board.primary)
+
+
+def _missing(row: Row, board: Board) -> tuple[str, ...]:
+    return tuple(key for key in board.columns if key not in row.scores)
 
 
 def _state(row: Row, board: Board) -> tuple[str, str]:
     """State and note of a row without children."""
-    missing = [key for key in board.columns if key not in row.scores]
-    ranked = board.primary in row.scores or (not board.columns and row.scores)
     if not row.ended:
-        return "running", ""
+        waits = row.status == "Submitting" and not row.auto_run
+        return "running", "the organiser starts submissions by hand" if waits else ""
     if row.status == "Failed":
         return "failed", "the platform lists scores for it all the same" if row.scores else ""
     if row.status == "Cancelled":
         return "cancelled", ""
-    if ranked:
+    missing = _missing(row, board)
+    if ranking(row, board) is not None:
         return "scored", f"no score for {', '.join(missing)}" if missing else ""
     return "unscored", ("finished without a score: the scoring program may have written text or "
                         "NaN, or left the column out")
 
 
 def _parent(row: Row, children: list[Row], board: Board) -> Outcome:
-    states = [_state(child, board) for child in children]
-    names = [child.task or str(child.id) for child in children]
-    if len(set(names)) < len(names):
-        names = [f"{name} ({child.id})" for name, child in zip(names, children, strict=True)]
-    failed = tuple(child.id for child, (state, _) in zip(children, states, strict=True)
-                   if state == "failed")
-    bad = [f"{name}: {note or state}" for name, (state, note) in zip(names, states, strict=True)
-           if state != "scored" or note]
+    if not row.ended or not all(child.ended for child in children):
+        # A parent that ended while a child runs again is not at its end.
+        return Outcome(row.id, "running", row.status, row.details)
+    named = list(zip(_names(children), [judge(child, [], board) for child in children],
+                     strict=True))
     worst = next((state for state in ("failed", "cancelled", "unscored")
-                  if any(s == state for s, _ in states)), "scored")
-    values = [child.scores.get(board.primary or "") for child in children]
-    known = [value for value in values if value is not None]
+                  if any(o.state == state for _, o in named)), "scored")
+    values = [o.score for _, o in named if o.score is not None]
+    mean = sum(values) / len(values) if worst == "scored" and len(values) == len(named) else None
     return Outcome(
-        row.id, worst, row.status, row.details,
-        sum(known) / len(known) if len(known) == len(values) and worst == "scored" else None,
-        {name: dict(child.scores) for name, child in zip(names, children, strict=True)},
-        failed, "; ".join(bad))
+        row.id, worst, row.status, row.details, mean, {name: o.scores for name, o in named},
+        tuple(o.number for _, o in named if o.state == "failed"),
+        "; ".join(f"{name}: {o.note or o.state}" for name, o in named
+                  if o.note or o.state != "scored"),
+        tuple(f"{name}: {key}" for name, o in named for key in o.missing), row.on_leaderboard)
+
+
+def _names(children: list[Row]) -> list[str]:
+    """The tasks' names, with the submission's number where two are alike."""
+    names = [child.task or str(child.id) for child in children]
+    return [name if names.count(name) == 1 else f"{name} ({child.id})"
+            for name, child in zip(names, children, strict=True)]

@@ -121,7 +121,7 @@ def outcome_facts(entry: "Entry", outcome: "Outcome") -> dict[str, Any]:
             "run": entry.run, "forecast": entry.forecast, "competition": entry.competition,
             "phase": entry.phase, "state": outcome.state, "status": outcome.status,
             "details": outcome.details, "score": outcome.score, "scores": outcome.scores,
-            "note": outcome.note}
+            "on_leaderboard": outcome.on_board, "note": outcome.note}
 
 
 def show_failure(client: "Client", outcome: "Outcome") -> None:
@@ -133,9 +133,12 @@ def show_failure(client: "Client", outcome: "Outcome") -> None:
         click.echo(f"The platform says: {logs.printable(outcome.details)}")
     for number in outcome.failed:
         try:
-            name, text = logs.explain(logs.fetch(client, number))
+            found = logs.fetch(client, number)
         except Refused as e:
             click.echo(f"No log: {e}")
             continue
+        name, text = logs.explain(found)
         click.echo(f"\n{name} of submission {number}:\n{text}\n" if text
                    else f"All logs of submission {number} are empty.")
+        if hint := logs.hint(found):
+            click.echo(hint)

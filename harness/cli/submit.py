@@ -57,13 +57,13 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
         sender = submit.Sender(client, ledger, say=remote.progress, progress=bar)
         entry = submit.send(sender, parcel, found, found.phase(phase), user, force=force)
     terminal.say(f"Submission {entry.submission} is in the phase {entry.phase} of {found.title}.")
-    if no_wait:
-        terminal.next_command(f"harness status {entry.submission} --watch")
-        return
-    outcome = submit.finish(sender, entry, seen=announce, timeout=timeout)
+    outcome = submit.finish(sender, entry, seen=announce, timeout=0 if no_wait else timeout)
     if json_path:
         write_json(json_path, remote.outcome_facts(entry, outcome))
     terminal.print_table([remote.outcome_row(entry, outcome)], remote.HEADINGS)
+    if outcome.state == "scored" and not outcome.on_board:
+        terminal.say(f"It is not on the platform's leaderboard; that is done in the web page, "
+                     f"{client.host}/competitions/{found.id}/.")
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
         terminal.next_command(f"harness logs {outcome.number} --to logs")

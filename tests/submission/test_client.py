@@ -1,5 +1,6 @@
 """The client and a platform that misbehaves: retries, refusals, redirects, secrets."""
 
+import contextlib
 import logging
 import pickle
 import traceback
@@ -212,6 +213,18 @@ def test_a_server_that_echoes_the_token_does_not_get_it_into_the_sentence(platfo
     secret = platform.world.tokens["alice"]
     error = client.transport._refusal(400, {"detail": f"bad {secret}"}, "GET", "/x/")
     assert secret not in str(error)
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"id": None}, {"id": 1, "phases": 3}, {"phases": [1]},
+                                    {"id": 1, "phases": [{}]}, {"id": 1, "scores": 5},
+                                    {"id": 1, "children": ["x"]}, 7, None])
+def test_answers_of_an_unknown_form_are_sentences(client, monkeypatch, answer):
+    monkeypatch.setattr(client.transport, "call", lambda *words, **more: answer)
+    for call in (client.competition, client.submission, client.board, client.details):
+        with contextlib.suppress(UserError):    # some are fine for one call; none is a crash
+            call(1)
+    with pytest.raises(UserError, match="unknown form|gave no address"):
+        client.announce(1, "a", 1)
 
 
 def test_children_of_others_and_strangers_are_left_out(platform):

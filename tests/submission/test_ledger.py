@@ -62,6 +62,13 @@ def test_every_line_is_on_the_disk_before_append_returns(ledger, monkeypatch):
     assert (ledger.path.stat().st_size,) * 2 in synced
 
 
+def test_a_line_that_the_disk_takes_in_pieces_is_whole(ledger, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:7]))
+    ledger.append("a", state="begun", run="run-1")
+    assert ledger.entries()[0].run == "run-1"
+
+
 def test_processes_that_append_at_once_lose_nothing(ledger):
     code = ("import sys; from submission.ledger import Ledger\n"
             "for i in range(20): Ledger(sys.argv[1]).append(f'{sys.argv[2]}-{i}', state='begun')")

@@ -80,6 +80,13 @@ def test_without_a_traceback_the_last_lines_count():
     assert len(text.splitlines()) == logs.TAIL
 
 
+def test_missing_predictions_without_a_traceback_were_probably_stopped():
+    scoring = {"prediction_ingestion_stdout": "step 1", "scoring_stderr": logs.TRACEBACK + "x"}
+    assert "time limit" in logs.hint(scoring)
+    assert not logs.hint({**scoring, "prediction_ingestion_stderr": logs.TRACEBACK})
+    assert not logs.hint({})
+
+
 def test_hidden_logs_are_refused_with_the_reason(platform, client, ended):
     number = ended("raises", phase=7, competition=5)
     with pytest.raises(Refused, match="hide output"):

@@ -47,6 +47,7 @@ def test_submit_from_the_zip_to_the_score(platform, harness, zip_path):
     assert code == 0
     assert "94.00 %" in text
     assert "90.00 %" in text
+    assert "not on the platform's leaderboard" in text
     assert "Next: harness leaderboard" in text
     facts = json.loads(Path("out.json").read_text())
     assert (facts["score"], facts["run"], facts["state"]) == (0.94, "run-1", "scored")

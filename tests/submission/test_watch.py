@@ -83,6 +83,17 @@ def test_scores_that_are_no_numbers_are_left_out(value):
     assert column_scores([{"id": 1, "column_key": "a", "score": value}, {"id": 2}]) == {}
 
 
+def test_an_end_that_is_not_certain_at_the_timeout_is_not_an_end(client, submitted):
+    outcome, _ = seen_by(client, submitted([Frame("Finished")]), timeout=0)
+    assert (outcome.state, outcome.status) == ("running", "Finished")
+
+
+def test_a_submission_that_an_organiser_must_start_says_so(client, submitted):
+    outcome, _ = seen_by(client, submitted("good", phase=7, competition=5), timeout=0)
+    assert outcome.state == "running"
+    assert "by hand" in outcome.note
+
+
 def test_a_stuck_submission_is_left_running_at_the_timeout(client, submitted):
     outcome, _ = seen_by(client, submitted("stuck"), timeout=0.1)
     assert (outcome.state, outcome.status) == ("running", "Preparing")
@@ -163,7 +174,7 @@ def test_a_parent_that_failed_before_it_had_children_has_ended():
 
 
 def test_incomplete_scores_are_waited_for_longer():
-    whole, part = Outcome(1, "scored"), Outcome(1, "scored", note="no score for x")
+    whole, part = Outcome(1, "scored"), Outcome(1, "scored", missing=("x",))
     assert patience(part) == patience(Outcome(1, "unscored")) > 10 * patience(whole)
 
 
@@ -187,7 +198,13 @@ def test_columns_are_known_although_the_board_is_hidden(client):
 def test_a_platform_without_columns_still_gives_scores(client, submitted):
     outcome, _ = seen_by(client, submitted("good"), Board())
     assert outcome.state == "scored"
-    assert outcome.scores["accuracy"] == 0.94
+    assert outcome.score == 0.94
+
+
+def test_a_board_that_cannot_be_read_has_no_columns(platform, client):
+    platform.fault("GET", r"/get_leaderboard/", "status", status=500, times=99)
+    assert client.board(1) == Board()
+    assert client.board(9999) == Board()
 
 
 def test_patience_begins_anew_with_every_change(client, submitted):
