@@ -95,14 +95,12 @@ def flip(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarr
     return result
 
 
-def dihedral(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Flips and, where the picture is square, a quarter turn: eight ways, at any strength."""
-    if images.shape[1] != images.shape[2]:
-        return flip(images, strength, keys)
+def turn(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """By no, one, two or three quarters (none or two where it is not square), at any strength."""
     result = np.empty_like(images)
-    for i, kind in enumerate(draws.choice(keys, "turn", 8)):
-        turned = images[i].transpose(1, 0, 2) if kind >= 4 else images[i]
-        pixels.copy(turned[::1 - 2 * (kind // 2 % 2), ::1 - 2 * (kind % 2)], result[i])
+    step = 1 if images.shape[1] == images.shape[2] else 2
+    for i, quarters in enumerate(draws.choice(keys, "quarters", 4)):
+        pixels.copy(np.rot90(images[i], step * quarters), result[i])
     return result
 
 

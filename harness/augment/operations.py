@@ -73,7 +73,7 @@ ROWS = {
                colour.white_balance, colour.channel_shift, colour.channel_order,
                colour.channel_mix, colour.fringes, colour.invert, colour.solarise,
                colour.posterise, colour.false_colour),
-    "geometry": (geometry.flip, geometry.dihedral, geometry.translate, geometry.rotate,
+    "geometry": (geometry.flip, geometry.turn, geometry.translate, geometry.rotate,
                  geometry.zoom, geometry.stretch, geometry.shear, geometry.perspective,
                  geometry.elastic, geometry.barrel),
     "occlusion": (occlusion.erase, occlusion.grid_mask, occlusion.holes, occlusion.bubbles,

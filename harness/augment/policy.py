@@ -58,7 +58,7 @@ class Policy:
 # that training has not seen.
 HELD_OUT = ("glass", "zoom_blur", "banding", "lost_blocks", "clahe", "false_colour", "barrel",
             "dust", "stripes", "strokes")
-ALWAYS = ("dihedral", "dither")
+ALWAYS = ("flip", "turn", "dither")
 SHARES = {"colour": 2.2, "light": 1.6, "geometry": 1.6, "occlusion": 1.4, "blur": 1.2,
           "noise": 1.2, "resolution": 1.0, "overlay": 0.8}
 
@@ -67,7 +67,7 @@ def shared_out(shares: dict[str, float]) -> dict[str, float]:
     """Weight of each operation that may be drawn: its family's share, split evenly."""
     members = {family: [name for name, operation in OPERATIONS.items()
                         if operation.family == family and name not in HELD_OUT
-                        and name not in ALWAYS and name != "flip"] for family in shares}
+                        and name not in ALWAYS] for family in shares}
     return {name: share / len(members[family]) for family, share in shares.items()
             for name in members[family]}
 
