@@ -11,7 +11,6 @@ lines, tables are as wide as they need to be, and progress goes to stderr every 
 Quiet keeps tables, warnings and errors.
 """
 
-import os
 import sys
 import time
 import unicodedata
@@ -19,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol
+
+from harness.quiet import hush
 
 PIPED = 10_000      # columns: nothing is wrapped in a pipe
 EVERY = 30.0        # seconds between progress lines in a pipe
@@ -37,7 +38,7 @@ def set_verbosity(quiet: bool = False, verbose: bool = False) -> None:
     global _verbosity
     _verbosity = -1 if quiet else int(verbose)
     if _verbosity < 1:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        hush()
 
 
 def say(text: str) -> None:

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from contextlib import redirect_stdout
 
 import pytest
@@ -164,6 +166,13 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_when_it_is_done(screen):
                                             (7500, "2 h 05 min")])
 def test_durations_read_as_people_say_them(seconds, words):
     assert terminal.duration(seconds) == words
+
+
+def test_tensorflow_is_imported_in_silence():
+    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "doctor"],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stderr == ""
 
 
 def plain(text):
