@@ -90,7 +90,7 @@ class Ledger:
                           allow_nan=False)
         with files.user_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._lock(".lock", 60):
+            with self._lock(".lock"):
                 new = not self.path.exists()
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
                 try:
@@ -123,15 +123,21 @@ class Ledger:
         """Hold this while a submission is being sent, so that two processes don't send one each."""
         with files.user_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock(".sending.lock", seconds=0):
+            yield
+
+    @contextlib.contextmanager
+    def _lock(self, suffix: str, seconds: float = 60) -> Iterator[None]:
+        lock = filelock.FileLock(self.path.with_name(self.path.name + suffix))
         try:
-            with self._lock(".sending.lock", 0):
-                yield
+            lock.acquire(timeout=seconds)
         except filelock.Timeout:
             raise UserError(f"Another `harness submit` with the ledger {self.path} is under way. "
                             "Wait until it has ended, then run this one again.") from None
-
-    def _lock(self, suffix: str, seconds: float) -> filelock.BaseFileLock:
-        return filelock.FileLock(self.path.with_name(self.path.name + suffix), timeout=seconds)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
@@ -145,7 +151,8 @@ class Ledger:
                 line = json.loads(raw)
             except (ValueError, RecursionError):
                 continue            # empty, or torn by a crash
-            if isinstance(line, dict) and {"attempt", "time"} <= line.keys():
+            if isinstance(line, dict) and all(isinstance(line.get(name), str)
+                                              for name in ("attempt", "time")):
                 yield line
 
 

@@ -183,6 +183,7 @@ def _settle(sender: Sender, entry: Entry) -> None:
 
 
 def _age(entry: Entry) -> float:
+    """Seconds since the attempt's last line."""
     changed = datetime.datetime.fromisoformat(entry.changed)
     return (datetime.datetime.now(datetime.UTC) - changed).total_seconds()
 

@@ -247,7 +247,7 @@ def explain(body: Any) -> str:
         return " ".join(texts)
     if isinstance(body, list):
         return " ".join(explain(value) for value in body)
-    return str(body)[:500]
+    return "".join(c if c.isprintable() else " " for c in str(body)[:500])
 
 
 def _cause(e: requests.exceptions.ConnectionError) -> Any:

@@ -101,7 +101,9 @@ def main(args: list[str] | None = None) -> None:
         e.show()
         sys.exit(e.exit_code)
     except UserError as e:
-        click.echo(f"harness: {e}", err=True)
+        from harness.terminal import visible
+
+        click.echo(f"harness: {visible(str(e))}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         interrupted()

@@ -64,7 +64,9 @@ def warn_of_plain(where: str) -> None:
 
 def progress(sentence: str) -> None:
     """What goes on, for people: not part of the output."""
-    click.echo(sentence, err=True)
+    from harness import terminal
+
+    click.echo(terminal.visible(sentence), err=True)
 
 
 def choose(client: "Client", number: int | None) -> "Competition":

@@ -131,7 +131,8 @@ def test_an_endless_answer_is_cut_off(platform, client):
     ({"detail": "No."}, "No."), ({"phase": ["This field is required."]}, "phase: This field"),
     ({"non_field_errors": ["All."]}, "All."), (["You already applied"], "You already applied"),
     ({"error": "x"}, "x"), ({"error_msg": "y"}, "y"),
-    ({"file_size": "This field is required."}, "file_size: This field")])
+    ({"file_size": "This field is required."}, "file_size: This field"),
+    ({"detail": "\x1b[2Jred"}, " [2Jred")])
 def test_every_shape_of_error_becomes_a_sentence(body, words):
     assert words in explain(body)
 

@@ -49,7 +49,7 @@ def test_a_torn_last_line_costs_that_line_only(ledger, cut):
 def test_a_file_without_a_line_is_no_entry(ledger):
     assert ledger.entries() == []
     ledger.path.parent.mkdir()
-    ledger.path.write_bytes(b"\0\0\0\n[1]\n{}\n\xff\xfe\n")
+    ledger.path.write_bytes(b'\0\0\0\n[1]\n{}\n{"attempt": [1], "time": 2}\n\xff\xfe\n')
     assert ledger.entries() == []
 
 

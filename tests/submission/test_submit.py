@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from platform_helpers import SCALE, connect, make_zip
 
-from submission import storage
+from submission import storage, transport
 from submission.ledger import Ledger
 from submission.submit import Sender, finish, inspect, send
 from submission.transport import Unreachable
@@ -168,6 +168,17 @@ def test_a_submission_that_shows_up_late_is_found(platform, sender, parcel):
     entry = go(sender, parcel)
     assert entry.submission == rows(platform)[0].id
     assert len(rows(platform)) == 1
+
+
+def test_a_call_that_the_platform_carries_out_late_is_found(platform, sender, parcel, monkeypatch):
+    """The client has given up waiting by then, and looks."""
+    monkeypatch.setattr(transport, "TIMEOUT", (1.0, 0.2))
+    sender.scale = 0.1
+    platform.fault("POST", CREATE, "late", wait=0.8)
+    entry = go(sender, parcel)
+    assert len(rows(platform)) == 1
+    assert entry.submission == rows(platform)[0].id
+    assert platform.count("POST", CREATE) == 1
 
 
 def test_500_for_a_spent_limit_is_told_as_such(platform, sender, parcel, tmp_path):
