@@ -1,6 +1,6 @@
 """Cleaning: what must not be trained on, what belongs together, and why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,87 +8,146 @@ import numpy as np
 
 from harness.data.dataset import Dataset
 from harness.data.leaks import digests
+from zoo.errors import UserError
 
-POLLUTION = 3  # copies of one content that are no accident
+Row = dict[str, Any]
+
+LABELS = 3      # different labels of one content that are no slip of the pen
+MANY = 10       # copies under one label that are no accident ...
+RARE = 0.01     # ... unless so many contents have them that the file was oversampled
 
 
 @dataclass(frozen=True)
 class CleaningReport:
-    """mask bool (N,): what stays; group int64 (N,): pictures of one group never part."""
+    """mask bool (N,): what stays; group i64 (N,): pictures of one group never part."""
 
     mask: np.ndarray
     group: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
     content_hash: str
-    dropped: list[dict[str, Any]] = field(default_factory=list)
-    outliers: list[dict[str, Any]] = field(default_factory=list)
-    suspected_labels: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[Row] = field(default_factory=list)
+    groups: list[list[int]] = field(default_factory=list)
+    outliers: list[Row] = field(default_factory=list)
+    suspected_labels: list[Row] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The report as ``harness clean --json`` writes it; positions are into the given file."""
-        kept = self.labels[self.mask]
-        members = [np.flatnonzero(self.group == g) for g in self.shared()]
-        counts = np.bincount(kept, minlength=len(self.class_names))
-        return {"n": len(self.mask), "dropped": self.dropped, "groups": members,
+        return {"n": len(self.mask), "dropped": self.dropped, "groups": self.groups,
                 "outliers": self.outliers, "suspected_labels": self.suspected_labels,
-                "class_counts": dict(zip(self.class_names, counts.tolist(), strict=True)),
-                "content_hash": self.content_hash}
+                "class_counts": self.class_counts(), "content_hash": self.content_hash}
 
-    def shared(self) -> np.ndarray:
-        values, counts = np.unique(self.group, return_counts=True)
-        return values[counts > 1]
+    def class_counts(self) -> dict[str, int]:
+        """How many pictures of each class are kept."""
+        kept = self.labels[self.mask & (self.labels >= 0)]
+        counts = np.bincount(kept, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def reasons(self) -> dict[str, int]:
+        """How many pictures were dropped for each reason."""
+        found: dict[str, int] = {}
+        for row in self.dropped:
+            found[row["reason"]] = found.get(row["reason"], 0) + 1
+        return found
 
     def summary(self) -> str:
         """One sentence for people."""
-        reasons: dict[str, int] = {}
-        for row in self.dropped:
-            reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
-        why = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+        why = ", ".join(f"{n:,} {reason}" for reason, n in self.reasons().items())
         return (f"{self.mask.sum():,} of {len(self.mask):,} pictures are kept"
                 + (f"; dropped: {why}." if why else "; none had to be dropped."))
 
 
 def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = ()
           ) -> CleaningReport:
-    """Find pollution, exact duplicates, and pictures that hold nothing.
+    """Find pollution, exact and near-duplicates, and pictures that hold nothing.
 
-    keep, drop: positions that are kept or dropped whatever is found.
+    keep, drop: positions that are kept or dropped whatever is found. Raises UserError where they
+    are out of range, contradict each other, or ask for a picture that can't be read.
     """
-    found: dict[int, dict[str, Any]] = {}
-    for i in dataset.unreadable:
-        found[i] = row(i, "unreadable")
-    flat = dataset.images.reshape(len(dataset), -1)
-    for i in np.flatnonzero((flat == flat[:, :1]).all(1)):
-        found.setdefault(int(i), row(int(i), "constant"))
-    copies: dict[bytes, list[int]] = {}
-    for i, digest in enumerate(digests(dataset.images)):
-        copies.setdefault(digest, []).append(i)
-    for same in copies.values():
-        for i, reason, twin in judged(same, dataset.labels):
-            found.setdefault(i, row(i, reason, twin))
+    from harness.data.duplicates import grouped, near_duplicates
+
+    check_wishes(dataset, keep, drop)
+    dropped = {i: row(i, "unreadable") for i in dataset.unreadable}
+    for i in constant(dataset.images):
+        dropped.setdefault(i, row(i, "constant"))
+    contents = [same for same in copies(dataset.images) if same[0] not in dropped]
+    for r in judged(contents, dataset.labels):
+        dropped.setdefault(r["index"], r)
+
+    genuine = [same for same in contents
+               if dropped.get(same[0], {}).get("reason") != "pollution"]
+    first = np.array([same[0] for same in genuine], np.int64)
+    near = first[near_duplicates(dataset.images[first])]
+    exact = np.array([(same[0], i) for same in genuine for i in same[1:]], np.int64)
+    group = grouped(len(dataset), np.concatenate([near, exact.reshape(-1, 2)]))
+
     for i in keep:
-        found.pop(i, None)
+        dropped.pop(i, None)
     for i in drop:
-        found.setdefault(i, row(i, "asked for"))
+        dropped.setdefault(i, row(i, "asked"))
     mask = np.ones(len(dataset), bool)
-    mask[list(found)] = False
-    return CleaningReport(mask, np.arange(len(dataset)), dataset.labels, dataset.class_names,
-                          dataset.subset(mask).content_hash,
-                          [found[i] for i in sorted(found)])
+    mask[list(dropped)] = False
+    return CleaningReport(
+        mask, group, dataset.labels, dataset.class_names, dataset.subset(mask).content_hash,
+        [dropped[i] for i in sorted(dropped)], members(group, np.unique(group[near])))
 
 
-def judged(same: list[int], labels: np.ndarray) -> list[tuple[int, str, int | None]]:
-    """What to drop of pictures with one content: (position, reason, twin)."""
-    if len(same) == 1:
-        return []
-    if len(same) >= POLLUTION:
-        return [(i, "pollution", same[0] if i != same[0] else same[1]) for i in same]
-    first, second = same
-    if labels[first] != labels[second]:
-        return [(first, "conflicting", second), (second, "conflicting", first)]
-    return [(second, "duplicate", first)]
+def check_wishes(dataset: Dataset, keep: Collection[int], drop: Collection[int]) -> None:
+    for i in (*keep, *drop):
+        if not 0 <= i < len(dataset):
+            raise UserError(f"Position {i} was asked to be kept or dropped, but "
+                            f"{dataset.provenance} holds {len(dataset):,} pictures, numbered from "
+                            "0.")
+    both, blank = set(keep) & set(drop), set(keep) & set(dataset.unreadable)
+    if both:
+        raise UserError(f"Position {min(both)} was asked to be kept and to be dropped. Remove it "
+                        "from one of the two lists.")
+    if blank:
+        raise UserError(f"Picture {min(blank)} of {dataset.provenance} was asked to be kept, but "
+                        "it can't be read. Remove it from the list.")
 
 
-def row(index: int, reason: str, twin: int | None = None) -> dict[str, Any]:
-    return {"index": index, "reason": reason, "twin": twin}
+def constant(images: np.ndarray) -> list[int]:
+    """Positions of pictures of one colour everywhere."""
+    corner = images[:, :1, :1]
+    maybe = np.flatnonzero((images[:, ::16, ::16] == corner).all((1, 2, 3)))
+    return [int(i) for i in maybe if (images[i] == images[i, 0, 0]).all()]
+
+
+def copies(images: np.ndarray) -> list[list[int]]:
+    """Positions of each content, in order; contents in order of their first picture."""
+    found: dict[bytes, list[int]] = {}
+    for i, digest in enumerate(digests(images)):
+        found.setdefault(digest, []).append(i)
+    return list(found.values())
+
+
+def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
+    """What to drop of pictures with one content, and its twin.
+
+    Three labels or more are pollution, two are conflicting; of copies with one label the first
+    stays, unless it is one of a few contents that stand in the file again and again.
+    """
+    crowded = sum(len(same) >= MANY for same in contents) <= max(3, RARE * len(contents))
+    for same in contents:
+        if len(same) == 1:
+            continue
+        differ = len(np.unique(labels[same]))
+        if differ >= LABELS or (len(same) >= MANY and crowded):
+            reason, whole = "pollution", True
+        else:
+            reason, whole = ("conflicting", True) if differ == 2 else ("duplicate", False)
+        for i in same if whole else same[1:]:
+            yield row(i, reason, same[0] if i != same[0] else same[1])
+
+
+def members(group: np.ndarray, wanted: np.ndarray) -> list[list[int]]:
+    """The positions in each wanted group."""
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], wanted)
+    ends = np.searchsorted(group[order], wanted, side="right")
+    return [order[a:b].tolist() for a, b in zip(starts, ends, strict=True)]
+
+
+def row(index: int, reason: str, twin: int | None = None) -> Row:
+    return {"index": int(index), "reason": reason, "twin": twin}

@@ -1,0 +1,119 @@
+"""Near-duplicates: one shot of one thing, re-encoded, shifted a little, turned, or brightened.
+
+Candidates are nearest neighbours of fingerprints (harness/data/fingerprints.py). They are then
+turned onto each other and compared on their pixels: pictures of one shot agree in fine detail,
+different cells don't, however similar they look.
+"""
+
+import numpy as np
+
+from harness.data.fingerprints import Fingerprints, fingerprints, greys, turned
+
+RADIUS = 0.1        # between fingerprints
+NEIGHBOURS = 8      # of a picture, itself included
+COARSE = 0.93       # correlation of 16x16 pictures, best orientation
+FINE = 0.9          # correlation of fine detail, best shift
+SHIFT = 2           # pixels, each way
+SIDE = 96           # pixels; larger pictures are compared at this size
+DETAIL = (1 / 96, 4 / 96)   # of a side: structures between these widths are fine detail
+CHUNK = 128
+
+
+def near_duplicates(images: np.ndarray) -> np.ndarray:
+    """Pairs of positions i64 (P, 2), first below second, in pictures u8 (N, H, W, 3).
+
+    Exact copies should be left out: each counts as a neighbour.
+    """
+    prints = fingerprints(images)
+    pairs = candidates(prints, prints, NEIGHBOURS)
+    pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], 1), axis=0)
+    return confirmed(images, prints, images, prints, pairs)
+
+
+def twins(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pairs i64 (P, 2) of a picture in ``a`` and its near-duplicate in ``b``; sizes may differ."""
+    of_a, of_b = fingerprints(a), fingerprints(b)
+    return confirmed(a, of_a, b, of_b, candidates(of_a, of_b, NEIGHBOURS // 2))
+
+
+def grouped(n: int, pairs: np.ndarray) -> np.ndarray:
+    """A group number i64 (n,) for each picture: the position of its group's first member."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, component = connected_components(links, directed=False)
+    _, first = np.unique(component, return_index=True)
+    return first[component].astype(np.int64)
+
+
+def candidates(a: Fingerprints, b: Fingerprints, neighbours: int) -> np.ndarray:
+    """Pairs whose fingerprints are close, i64 (P, 2)."""
+    from scipy.spatial import KDTree
+
+    in_a, in_b = np.flatnonzero(~a.flat), np.flatnonzero(~b.flat)
+    if not len(in_a) or not len(in_b):
+        return np.empty((0, 2), np.int64)
+    _, found = KDTree(a.numbers[in_a]).query(b.numbers[in_b], k=[*range(1, neighbours + 1)],
+                                             distance_upper_bound=RADIUS, workers=-1)
+    row, column = np.nonzero(found < len(in_a))
+    return np.stack([in_a[found[row, column]], in_b[row]], 1)
+
+
+def confirmed(a: np.ndarray, of_a: Fingerprints, b: np.ndarray, of_b: Fingerprints,
+              pairs: np.ndarray) -> np.ndarray:
+    """The pairs whose pixels agree."""
+    orientation, likeness = oriented(of_a.thumbs, of_b.thumbs, pairs)
+    close = likeness >= COARSE
+    pairs, orientation = pairs[close], orientation[close]
+    side = min(SIDE, max(a.shape[1:3]), max(b.shape[1:3]))
+    agree = np.zeros(len(pairs), bool)
+    for start in range(0, len(pairs), CHUNK):
+        part = slice(start, start + CHUNK)
+        one = greys(a[pairs[part, 0]], side).astype(np.float32)
+        other = greys(b[pairs[part, 1]], side).astype(np.float32)
+        for i, k in enumerate(orientation[part]):
+            other[i] = turned(other[i].copy(), k)
+        agree[part] = agreement(one, other) >= FINE
+    return pairs[agree]
+
+
+def oriented(a: np.ndarray, b: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How to turn the second of each pair onto the first, 0..7, and how alike they are then."""
+    alike = np.empty((len(pairs), 8), np.float32)
+    for start in range(0, len(pairs), 4096):
+        part = slice(start, start + 4096)
+        one, other = a[pairs[part, 0]], b[pairs[part, 1]]
+        for k in range(8):
+            alike[part, k] = np.einsum("nij,nij->n", one, turned(other, k))
+    return alike.argmax(1), alike.max(1) if len(pairs) else np.empty(0, np.float32)
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Correlation (n,) of the fine detail of pictures f32 (n, S, S), at the best small shift."""
+    a, b = detail(a), detail(b)
+    side, edge = a.shape[1], SHIFT
+    middle = standard(a[:, edge:side - edge, edge:side - edge])
+    best = np.full(len(a), -1.0, np.float32)
+    for y in range(2 * SHIFT + 1):
+        for x in range(2 * SHIFT + 1):
+            moved = standard(b[:, y:y + side - 2 * edge, x:x + side - 2 * edge])
+            best = np.maximum(best, np.einsum("np,np->n", middle, moved))
+    return best
+
+
+def detail(pictures: np.ndarray) -> np.ndarray:
+    """What is wider than noise and narrower than shading."""
+    from scipy.ndimage import gaussian_filter
+
+    fine, coarse = (width * pictures.shape[1] for width in DETAIL)
+    return (gaussian_filter(pictures, (0, fine, fine))
+            - gaussian_filter(pictures, (0, coarse, coarse)))
+
+
+def standard(pictures: np.ndarray) -> np.ndarray:
+    """Rows (n, pixels) of mean 0 and norm 1; zeros where a picture is constant."""
+    rows = pictures.reshape(len(pictures), -1)
+    rows = rows - rows.mean(1, keepdims=True)
+    norm = np.sqrt(np.einsum("np,np->n", rows, rows))
+    return rows / np.maximum(norm, 1e-3)[:, None]
