@@ -45,7 +45,7 @@ class Protocol:
     name: str
     policy: str = "report"
     magnitude: float = 1.0
-    views: int = 6
+    views: int = 3
     mixing: str = "none"
     standardize: bool = False
     dense: int = 256

@@ -121,9 +121,13 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache) -> 
     return runs
 
 
-def check_size(rows: list[Backbone], protocol: Protocol) -> None:
-    """Refuse an input size that a backbone can't take, before anything is trained."""
+def check(rows: list[Backbone], protocol: Protocol) -> None:
+    """Refuse what a protocol asks of a backbone in vain, before anything is trained."""
     for row in rows:
+        if protocol.mixing != "none" and protocol.boundary != "all" and row.pretrained:
+            raise UserError("MixUp and CutMix mix pictures, and this protocol trains on cached "
+                            "activations, which can't be mixed exactly: set boundary=all as well, "
+                            "or mixing=none.")
         if protocol.size and protocol.size < row.minimum:
             raise UserError(f"{row.title} needs pictures of at least {row.minimum} pixels, not "
                             f"{protocol.size}: set --size {row.minimum} or more, or leave it out.")

@@ -59,7 +59,7 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
         fields["size"] = size
     chosen = protocols.protocol(protocol or ("quick" if data == "demo" else "strong"), fields)
     names = backbones.replace(",", " ").split() if backbones else list(DEFAULT)
-    sweep.check_size([backbone(n) for n in names], chosen)
+    sweep.check([backbone(n) for n in names], chosen)
     prepared = prepare(data, test, images_key, labels_key, options.read_positions(keep),
                        options.read_positions(drop))
     prepared.folds(folds, 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.protocol import Protocol
 from harness.training.heads import HEAD, LOGITS, trainable
-from harness.training.sources import Source
+from harness.training.sources import Batch, Source
 from zoo.graph import Graph, run
 
 EVALUATED = 64     # pictures a batch, when judging
@@ -90,7 +90,8 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
         began = time.perf_counter()
         losses = []
         for batch in source.epoch(epoch, task.train, learner.batch, task.seed):
-            losses.append(learner.learn(batch.x, task.targets(batch.picture), rate, total))
+            x, y = mixed(batch, task, len(losses) + epoch * total)
+            losses.append(learner.learn(x, y, rate, total))
             step(batch.picture.size)
         loss, scores = learner.judge(source, views)
         kept.history.append({
@@ -107,6 +108,19 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
         if stage.schedule == "plateau" and waited and waited % PLATEAU[0] == 0:
             rate *= PLATEAU[1]
     return kept
+
+
+def mixed(batch: Batch, task: Task, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures and targets of whole batches, mixed as the protocol says."""
+    from harness.augment.mixing import mix
+
+    y = task.targets(batch.picture)
+    kind = task.protocol.mixing
+    if kind == "none" or batch.x.dtype != np.uint8:  # activations can't be mixed exactly
+        return batch.x, y
+    pairs = [mix(x, t, kind, task.seed, first + i)
+             for i, (x, t) in enumerate(zip(batch.x, y, strict=True))]
+    return np.stack([x for x, _ in pairs]), np.stack([t for _, t in pairs])
 
 
 class Learner:

@@ -10,7 +10,7 @@ from harness.protocol import PRESETS, protocol
 from harness.training import activations, cache, wise
 from harness.training.heads import head, trainable
 from harness.training.sources import Pictures, Tables, batches
-from harness.training.stages import Learner, Stage, Task, fit
+from harness.training.stages import Learner, Stage, Task, fit, mixed
 from harness.training.views import Views
 from zoo import UserError
 from zoo.files import write_json
@@ -140,6 +140,19 @@ def test_targets_keep_their_mass_and_carry_the_weight_of_the_class(dataset) -> N
     expected = unequal.train.sum() / (CLASSES * counts)
     assert np.allclose(y.sum(1), expected[unequal.labels], rtol=1e-5)
     assert (y.argmax(1) == unequal.labels).all()
+
+
+def test_mixing_keeps_the_mass_of_labels_and_changes_the_pictures(dataset) -> None:
+    t = task(dataset, mixing="both", class_weights="false")
+    batch = next(iter(Pictures(Views(dataset, "none"), 0).epoch(0, t.train, 8, seed=1)))
+    x, y = mixed(batch, t, 0)
+    assert x.shape == batch.x.shape
+    assert np.allclose(y.sum(-1), 1, atol=1e-5)
+    assert (x != batch.x).any((2, 3, 4)).mean() > 0.5
+    assert ((y > 0).sum(-1) > 1).any()
+    again = mixed(batch, t, 0)
+    assert np.array_equal(x, again[0])
+    assert not np.array_equal(x, mixed(batch, t, 1)[0])
 
 
 def fitted(dataset: Dataset, epochs: int = 8, **fields: object):
