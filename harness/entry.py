@@ -43,9 +43,9 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
     import os
     import tempfile
 
-    from submission import rules
     from submission.dryrun import dry_run
     from submission.pack import pack
+    from submission.rules import check
     from zoo.files import user_errors
 
     classifier = Classifier.load(run.classifier_folder)
@@ -53,7 +53,7 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".packing-") as folder:
             draft = pack(classifier, Path(folder) / out.name, manifest(run), half)
-            findings = rules.check(draft)
+            findings = check(draft)
             errors = [f for f in findings if f.severity == "error"]
             if errors:
                 raise UserError(f"The zip breaks a rule and was not kept: {errors[0].sentence}")

@@ -29,6 +29,8 @@ from harness.cli import options
               help="Positions, one a line, that cleaning must not drop.")
 @click.option("--drop", type=click.Path(path_type=Path), metavar="FILE",
               help="Positions, one a line, to drop as well.")
+@click.option("--track", multiple=True, type=click.Choice(["tensorboard", "mlflow"]),
+              help="Write the curves for TensorBoard (RUNS/tensorboard) or MLflow as well.")
 @options.settings
 @options.runs
 @options.images_key
@@ -36,8 +38,8 @@ from harness.cli import options
 @options.json_path
 def command(data: str, test: str | None, weights: str, backbones: str | None,
             protocol: str | None, folds: int, seeds: int, size: int | None, keep: Path | None,
-            drop: Path | None, settings: tuple[str, ...], runs: str, images_key: str,
-            labels_key: str, json_path: Path | None) -> None:
+            drop: Path | None, track: tuple[str, ...], settings: tuple[str, ...], runs: str,
+            images_key: str, labels_key: str, json_path: Path | None) -> None:
     """Train backbones under one protocol, forecast their hidden scores, update leaderboard.md.
 
     Finished runs are not trained again, so the same command goes on after an interruption.
@@ -52,6 +54,7 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     from harness.prepare import prepare
     from harness.runs import Store
     from harness.training import cache
+    from harness.training.tracking import TRACKERS
     from zoo.table import DEFAULT, backbone
 
     fields: dict[str, Any] = options.parse_settings(settings)
@@ -70,6 +73,9 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     finally:
         if store.finished():
             close(store)
+    for run in done:
+        for name in track:
+            TRACKERS[name](store, run)
     finish(store, {run.id for run in done}, json_path)
 
 

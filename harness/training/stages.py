@@ -88,7 +88,7 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
     total = max(1, stage.epochs * (int(task.train.sum()) // learner.batch))
     for epoch in range(stage.epochs):
         began = time.perf_counter()
-        losses = []
+        losses: list[float] = []
         for batch in source.epoch(epoch, task.train, learner.batch, task.seed):
             x, y = mixed(batch, task, len(losses) + epoch * total)
             losses.append(learner.learn(x, y, rate, total))
