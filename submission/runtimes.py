@@ -98,9 +98,11 @@ def version(python: str) -> str:
 
 def install(python: str, folder: Path, wanted: list[str]) -> str | None:
     """None where it went well, else why it didn't."""
-    steps = ([python, "-m", "venv", str(folder)],
-             [str(program(folder)), "-m", "pip", "install", "--quiet", "--no-input",
-              "--disable-pip-version-check", *wanted])
+    # Our own pip fills the environment: it needs none of its own, which takes time to install and
+    # which some systems' Pythons don't have.
+    steps = ([python, "-m", "venv", "--without-pip", str(folder)],
+             [sys.executable, "-m", "pip", "--python", str(program(folder)), "install", "--quiet",
+              "--no-input", "--disable-pip-version-check", *wanted])
     for step in steps:
         try:
             done = subprocess.run(step, capture_output=True, text=True, timeout=INSTALL)

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from submission import dryrun, pack, rules
 from submission.dryrun import dry_run
-from submission.runtimes import PLATFORM
+from submission.runtimes import PLATFORM, python_of
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.graph import Graph, Node
@@ -227,10 +228,29 @@ def test_every_backbone_is_packed_checked_and_run(name: str, tmp_path: Path,
     np.testing.assert_allclose(model.probabilities(images), entry.predict(images), atol=AGREE)
 
 
+PROBABILITIES = """
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from model import Model
+np.save(sys.argv[3], Model().probabilities(np.load(sys.argv[2])))
+"""
+
+
 @pytest.mark.runtimes
 @pytest.mark.parametrize("names, tta", [
     (("smallcnn3", "mobilenetv2"), "flip"), (("efficientnetb2",), "none"),
     (("convnexttiny",), "none")])
 def test_the_platforms_runtime_predicts_the_same(names: tuple[str, ...], tta: str, tmp_path: Path
                                                  ) -> None:
-    tried(networks.classifier(*names, tta=tta), tmp_path / "x.zip", PLATFORM)
+    entry = networks.classifier(*names, tta=tta)
+    tried(entry, tmp_path / "x.zip", PLATFORM)
+    images = networks.pictures(40, seed=3)
+    np.save(tmp_path / "images.npy", images)
+    with zipfile.ZipFile(tmp_path / "x.zip") as z:
+        z.extractall(tmp_path / "unpacked")
+    subprocess.run([python_of(PLATFORM), "-c", PROBABILITIES, str(tmp_path / "unpacked"),
+                    str(tmp_path / "images.npy"), str(tmp_path / "out.npy")], check=True, cwd="/")
+    there, here = np.load(tmp_path / "out.npy"), entry.predict(images)
+    print(names, "largest difference of a probability", np.abs(there - here).max())
+    np.testing.assert_allclose(there, here, atol=AGREE)
