@@ -56,12 +56,11 @@ class Objective:
     """Suite accuracy of a protocol on one fold; whatever is frozen is computed once and cached."""
 
     def __init__(self, spec: Spec, prepared: Prepared, cache: Cache) -> None:
+        from harness.judge.suite import make_suite
         from zoo.device import number_type
 
-        from harness.judge.suite import make_suite
-
         self.spec, self.data, self.cache = spec, prepared.dataset, cache
-        self.fold = prepared.folds(spec.folds, spec.seed)[0]
+        self.fold = prepared.folds(spec.folds)[0]
         self.number_type = number_type()
         held = self.fold[1]
         suite = make_suite(self.data.images[held], self.data.labels[held], spec.protocol.policy,

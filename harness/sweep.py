@@ -96,7 +96,7 @@ def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
         if prepared.test is not None and config["test"] != done.config.get("test"):
             record.add_test(done, prepared.test, config["test"])
         return Run(done.folder)
-    job = Job(prepared.dataset, prepared.folds(spec.folds, spec.seed), backbone(spec.backbone),
+    job = Job(prepared.dataset, prepared.folds(spec.folds), backbone(spec.backbone),
               spec.weights, spec.protocol, spec.seed)
     words = f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
     with store.new(words, config["identity"]) as folder:

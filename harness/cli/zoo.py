@@ -65,7 +65,7 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     sweep.check([backbone(n) for n in names], chosen)
     prepared = prepare(data, test, images_key, labels_key, options.read_positions(keep),
                        options.read_positions(drop))
-    prepared.folds(folds, 0)
+    prepared.folds(folds)
     specs = sweep.plan(names, chosen, weights, folds, seeds, demo=data == "demo")
     store = Store(runs)
     try:

@@ -1,0 +1,33 @@
+"""harness soup: several runs of one backbone as one network."""
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="RUN RUN ...")
+@options.runs
+def command(ids: tuple[str, ...], runs: str) -> None:
+    """Average the weights of runs of one backbone that started from the same pretrained ones.
+
+    The best on the stress suite comes first; each of the others is taken in if the suite's accuracy
+    doesn't fall. The result predicts at the cost of one network.
+
+    \b
+    harness zoo --backbones mobilenetv2 --seeds 3
+    harness soup RUN RUN RUN
+    """
+    from harness import forecasts, leaderboard, soup, terminal
+    from harness.runs import Store
+
+    store = Store(runs)
+    made = soup.make(store, [store.run(i) for i in ids])
+    forecasts.update(store)
+    leaderboard.write(store)
+    rows = [r for r in leaderboard.records(store) if r["run"] in {made.id, *made.config["members"]}]
+    terminal.print_table([leaderboard.shown(r) for r in rows],
+                         {k: leaderboard.COLUMNS[k] for k in (
+                             "rank", "backbone", "protocol", "validation", "forecast", "interval",
+                             "run")}, title="The soup, and what it was made of")
+    terminal.next_command(f"harness submission --run {made.id}")

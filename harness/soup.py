@@ -1,0 +1,114 @@
+"""Greedy soup: the mean of the weights of runs that started from the same ones.
+
+Wortsman et al., "Model soups", arXiv 2203.05482. It predicts at the cost of one network.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from harness import terminal
+from harness.prepare import prepare
+from harness.protocol import Protocol
+from harness.runs import Run, Store, identity
+from harness.sweep import test_record
+from harness.training.run import SUITE, Job, Outcome
+from zoo.classifier import Classifier
+from zoo.errors import UserError
+from zoo.graph import Graph
+from zoo.table import backbone
+
+
+def average(graphs: list[Graph]) -> Graph:
+    """The graph whose every array is the mean of theirs. They must be alike in all but weights."""
+    first = graphs[0]
+    for other in graphs[1:]:
+        if other.nodes != first.nodes or {k: a.shape for k, a in other.arrays.items()} != {
+                k: a.shape for k, a in first.arrays.items()}:
+            raise UserError("Only networks that are built alike can be averaged: the same "
+                            "backbone, head and size.")
+    arrays = {k: np.mean([g.arrays[k] for g in graphs], axis=0, dtype="float64")
+              .astype(first.arrays[k].dtype) for k in first.arrays}
+    return Graph(first.nodes, arrays)
+
+
+def make(store: Store, runs: list[Run]) -> Run:
+    """Average the best of ``runs`` with whichever of the others doesn't lower suite accuracy.
+
+    The result is a run of its own. Raises UserError where they don't share a start, or nothing
+    helps.
+    """
+    if len({r.id for r in runs}) < 2:
+        raise UserError("A soup needs at least two runs of one backbone: train some with "
+                        "--seeds 3.")
+    check_alike(runs)
+    ranked = sorted(runs, key=lambda r: -(r.metrics["suite"]["held_out"] or 0.0))
+    job = job_of(ranked[0])
+    graphs = [Classifier.load(r.classifier_folder).graphs[0] for r in ranked]
+    used = greedy(job, graphs)
+    if len(used) < 2:
+        raise UserError(f"Averaging anything with {ranked[0].id} lowers its accuracy on the stress "
+                        "suite, so no soup was made.")
+    config = configuration([ranked[i] for i in used])
+    with store.new("soup", config["identity"]) as folder:
+        if folder is not None:
+            from harness import record
+
+            outcome = Outcome([average([graphs[i] for i in used])])
+            record.write(folder, config, job, outcome, None)
+    return store.made(config["identity"])
+
+
+def check_alike(runs: list[Run]) -> None:
+    first = runs[0].config
+    for run in runs:
+        if run.config["folds"] != 1 or "members" in run.config:
+            raise UserError(f"{run.id} holds several networks; a soup is made of single ones.")
+        for key, word in (("backbone", "backbone"), ("weights", "pretrained weights")):
+            if run.config[key] != first[key]:
+                raise UserError(f"{run.id} and {runs[0].id} don't share their {word}, so their "
+                                "weights can't be averaged.")
+        if run.config["data"]["hash"] != first["data"]["hash"]:
+            raise UserError(f"{run.id} was trained on other data than {runs[0].id}.")
+
+
+def job_of(run: Run) -> Job:
+    """The job that the run was, its pictures read again."""
+    config = run.config
+    prepared = prepare(config["data"]["provenance"])
+    if prepared.dataset.content_hash != config["data"]["hash"]:
+        raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
+    return Job(prepared.dataset, prepared.folds(1), backbone(config["backbone"]), None,
+               Protocol(**config["protocol"]), config["seed"])
+
+
+def greedy(job: Job, graphs: list[Graph]) -> list[int]:
+    """Which graphs to average; the first always, the others in order while accuracy holds."""
+    from harness.judge.suite import make_suite
+
+    held = job.folds[0][1]
+    suite = make_suite(job.dataset.images[held], job.dataset.labels[held], job.protocol.policy,
+                       seed=0, budget=SUITE)
+    rows = suite.held_out & (suite.operation != "clean")
+
+    def accuracy(chosen: list[int]) -> float:
+        graph = average([graphs[i] for i in chosen])
+        found = Classifier((graph,), job.dataset.class_names).predict(suite.images[rows])
+        return float((found.argmax(1) == suite.label[rows]).mean())
+
+    used, reached = [0], accuracy([0])
+    with terminal.progress(len(graphs) - 1, "soup") as bar:
+        for i in range(1, len(graphs)):
+            now = accuracy([*used, i])
+            if now >= reached:
+                used, reached = [*used, i], now
+            bar.advance(1)
+    return used
+
+
+def configuration(runs: list[Run]) -> dict[str, Any]:
+    first = runs[0].config
+    config = {**first, "test": test_record(None), "members": [r.id for r in runs],
+              "protocol": {**first["protocol"], "name": f"soup of {len(runs)}"}}
+    config["identity"] = identity({"soup": sorted(r.config["identity"] for r in runs)})
+    return config

@@ -1,0 +1,50 @@
+"""Soups: means of weights."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import load_classifier, soup
+from harness.runs import Store
+from tests.harness.conftest import SMALL, harness
+from zoo import UserError
+from zoo.graph import Graph
+from zoo.table import backbone
+
+
+def test_a_soup_of_one_is_itself_and_of_two_their_mean() -> None:
+    first = backbone("smallcnn2").graph(16, seed=1)
+    second = Graph(first.nodes, {k: v + 2 for k, v in first.arrays.items()})
+    same = soup.average([first, first])
+    both = soup.average([first, second])
+    for k, v in first.arrays.items():
+        assert np.array_equal(same.arrays[k], v)
+        assert np.allclose(both.arrays[k], v + 1)
+        assert both.arrays[k].dtype == v.dtype
+
+
+def test_networks_that_are_built_differently_are_refused() -> None:
+    with pytest.raises(UserError, match="built alike"):
+        soup.average([backbone("smallcnn2").graph(16), backbone("smallcnn3").graph(16)])
+
+
+@pytest.mark.slow
+def test_runs_of_several_seeds_become_one_run(
+        line: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(line / "contest.npz", here)
+    result = harness("zoo", "--data", "contest.npz", "--backbones", "smallcnn2", "--seeds", "2",
+                     *SMALL)
+    assert result.exit_code == 0, result.output
+    monkeypatch.setattr(soup, "greedy", lambda job, graphs: list(range(len(graphs))))
+    ids = [r.id for r in Store("runs").finished()]
+    assert len(ids) == 2
+    result = harness("soup", *ids)
+    assert result.exit_code == 0, result.output
+    made = next(r for r in Store("runs").finished() if "members" in r.config)
+    souped = load_classifier(made.id).graphs[0].arrays
+    each = [load_classifier(i).graphs[0].arrays for i in ids]
+    for k in souped:
+        assert np.allclose(souped[k], np.mean([e[k] for e in each], 0), atol=1e-6)
+    assert harness("soup", ids[0], ids[0]).exit_code == 2
