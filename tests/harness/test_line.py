@@ -98,7 +98,7 @@ def test_an_ensemble_is_a_run_with_its_members_mean(line: Path, here: Path) -> N
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["--data", "missing.npz"], "does not exist"),
-    (["--data", "contest.npz", "--backbones", "vgg61"], "Did you mean 'vgg16'"),
+    (["--data", "contest.npz", "--backbones", "mobilnetv2"], "Did you mean 'mobilenetv2'"),
     (["--data", "contest.npz", "--backbones", "vgg16", "--weights", "missing"], "missing"),
     (["--data", "contest.npz", "--backbones", "smallcnn2", "--folds", "50"], "folds"),
     (["--data", "contest.npz", "--images-key", "pictures"], "--images-key"),
