@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.data.dataset import Dataset
 from harness.data.leaks import digests
+from harness.data.outliers import DROPPED, LISTED
 from zoo.errors import UserError
 
 Row = dict[str, Any]
@@ -19,7 +20,8 @@ RARE = 0.01     # ... unless so many contents have them that the file was oversa
 
 @dataclass(frozen=True)
 class CleaningReport:
-    """mask bool (N,): what stays; group i64 (N,): pictures of one group never part."""
+    """mask bool (N,): what stays; group i64 (N,): pictures of one group never part; distances
+    float (N,): Mahalanobis distances, NaN where there was nothing to measure."""
 
     mask: np.ndarray
     group: np.ndarray
@@ -30,6 +32,7 @@ class CleaningReport:
     groups: list[list[int]] = field(default_factory=list)
     outliers: list[Row] = field(default_factory=list)
     suspected_labels: list[Row] = field(default_factory=list)
+    distances: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def to_json(self) -> dict[str, Any]:
         """The report as ``harness clean --json`` writes it; positions are into the given file."""
@@ -57,14 +60,20 @@ class CleaningReport:
                 + (f"; dropped: {why}." if why else "; none had to be dropped."))
 
 
-def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = ()
-          ) -> CleaningReport:
-    """Find pollution, exact and near-duplicates, and pictures that hold nothing.
+def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = (),
+          outlier_limit: float = DROPPED) -> CleaningReport:
+    """Find pollution, copies, pictures that hold nothing, outliers and suspected labels.
+
+    outlier_limit: oddness, in robust deviations, above which an outlier is dropped (see
+    harness/data/outliers.py); it and suspected labels are listed, the latter never dropped.
 
     keep, drop: positions that are kept or dropped whatever is found. Raises UserError where they
     are out of range, contradict each other, or ask for a picture that can't be read.
     """
+    from harness.data import features
     from harness.data.duplicates import grouped, near_duplicates
+    from harness.data.labels import suspected
+    from harness.data.outliers import measured
 
     check_wishes(dataset, keep, drop)
     dropped = {i: row(i, "unreadable") for i in dataset.unreadable}
@@ -81,6 +90,21 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     exact = np.array([(same[0], i) for same in genuine for i in same[1:]], np.int64)
     group = grouped(len(dataset), np.concatenate([near, exact.reshape(-1, 2)]))
 
+    left = np.array([i for i in range(len(dataset)) if i not in dropped], np.int64)
+    distances = np.full(len(dataset), np.nan)
+    outliers: list[Row] = []
+    suspects: list[Row] = []
+    if len(left):
+        small = features.shrink(dataset.images, left)
+        statistics = features.statistics(small)
+        distances[left], oddness = measured(statistics, dataset.labels[left])
+        outliers = listed(left, distances[left], oddness)
+        for i in left[oddness > outlier_limit]:
+            dropped[int(i)] = row(i, "outlier")
+        described = np.concatenate([features.invariants(small), statistics], 1)
+        suspects = suspected(described, dataset.labels[left], group[left])
+        suspects = [{**s, "index": int(left[s["index"]])} for s in suspects]
+
     for i in keep:
         dropped.pop(i, None)
     for i in drop:
@@ -89,7 +113,15 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     mask[list(dropped)] = False
     return CleaningReport(
         mask, group, dataset.labels, dataset.class_names, dataset.subset(mask).content_hash,
-        [dropped[i] for i in sorted(dropped)], members(group, np.unique(group[near])))
+        [dropped[i] for i in sorted(dropped)], members(group, np.unique(group[near])),
+        outliers, suspects, distances)
+
+
+def listed(index: np.ndarray, distances: np.ndarray, oddness: np.ndarray) -> list[Row]:
+    """The pictures whose oddness is worth a look, the oddest first."""
+    order = np.argsort(-oddness, kind="stable")
+    return [{"index": int(index[i]), "distance": round(float(distances[i]), 3),
+             "oddness": round(float(oddness[i]), 2)} for i in order if oddness[i] > LISTED]
 
 
 def check_wishes(dataset: Dataset, keep: Collection[int], drop: Collection[int]) -> None:

@@ -155,7 +155,7 @@ def lots_for(labels: np.ndarray, rng: np.random.Generator, world: World) -> Cell
     some = rng.uniform(size=n) < np.array([k.vacuoles for k in KINDS])[labels]
     red_angle = rng.uniform(0, 2 * np.pi, (n, RED_CELLS))
     red_far = np.maximum(radius, 16)[:, None] + rng.uniform(10, 44, (n, RED_CELLS))
-    return Cells(*(np.asarray(a, np.float32) for a in (
+    drawn = (
         radius, centre, waves, np.where(place < count[:, None], lobe, 0),
         centre[:, None] + around(angle, arc), colour("cytoplasm", 9),
         np.array([82, 40, 126]) + rng.normal(0, 9, (n, 3)), colour("granule", 9),
@@ -164,8 +164,9 @@ def lots_for(labels: np.ndarray, rng: np.random.Generator, world: World) -> Cell
         centre[:, None] + around(rng.uniform(0, 7, (n, VACUOLES)),
                                  radius[:, None] * rng.uniform(.3, .8, (n, VACUOLES))),
         (rng.uniform(size=(n, RED_CELLS)) < .8) * rng.uniform(12, 17, (n, RED_CELLS)) * world.zoom,
-        centre[:, None] + around(red_angle, red_far))),
-        rng.integers(0, 256 - SIDE, (n, 4)))
+        centre[:, None] + around(red_angle, red_far))
+    texture_at = rng.integers(0, 256 - SIDE, (n, 4))
+    return Cells(*[*(a.astype(np.float32) for a in drawn), texture_at])
 
 
 def around(angle: np.ndarray, far: np.ndarray) -> np.ndarray:
