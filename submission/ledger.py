@@ -114,9 +114,13 @@ class Ledger:
         return list(found.values())
 
     def scores(self, phase: str | None = None) -> dict[str, float]:
-        """Run -> its newest returned score, of one phase or of any."""
-        return {e.run: e.score for e in self.entries()
-                if e.run and e.score is not None and phase in (None, e.phase)}
+        """Run -> its newest returned score, of one phase or of any.
+
+        Only shares, 0 to 1: what a platform counts otherwise can't be set against a forecast.
+        """
+        return {e.run: float(e.score) for e in self.entries()
+                if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1
+                and phase in (None, e.phase)}
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:

@@ -86,6 +86,8 @@ def test_scores_by_run_the_newest_counts(ledger):
     ledger.append("c", run="run-2", state="sent", phase="development")
     assert ledger.scores() == {"run-1": 0.7}
     assert ledger.scores("development") == {"run-1": 0.8}
+    ledger.append("d", run="run-1", score=94.0, phase="final")
+    assert ledger.scores() == {"run-1": 0.7}
 
 
 def test_a_field_that_no_entry_has_is_a_mistake(ledger):
