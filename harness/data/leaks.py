@@ -1,4 +1,4 @@
-"""No picture may stand on both sides of a comparison."""
+"""No picture, and no near-duplicate of one, may stand on both sides of a comparison."""
 
 import hashlib
 
@@ -16,12 +16,41 @@ def digests(images: np.ndarray) -> list[bytes]:
 
 
 def check_leak(a: Dataset, b: Dataset, what_a: str, what_b: str) -> None:
-    """Raise UserError, naming the twins, where a picture of ``a`` is in ``b`` as well."""
-    place = {d: i for i, d in enumerate(digests(a.images))}
-    twins = [(place[d], j) for j, d in enumerate(digests(b.images)) if d in place]
-    if twins:
-        named = ", ".join(f"{i} and {j}" for i, j in twins[:SHOWN])
-        more = ", ..." if len(twins) > SHOWN else ""
-        raise UserError(f"{len(twins):,} pictures are in {what_a} and in {what_b} (positions "
-                        f"{named}{more}), so a score on the second would be a lie. Remove them "
-                        "from one of the two.")
+    """Raise UserError, naming the twins, where a picture of ``a`` is in ``b`` as well.
+
+    Copies that were re-encoded, shifted a little, turned, mirrored, brightened or resized count.
+    """
+    exact, near = leaked(a.images, b.images)
+    if not len(exact) and not len(near):
+        return
+    found = np.concatenate([exact, near])
+    named = ", ".join(f"{i} and {j}" for i, j in found[:SHOWN].tolist())
+    alike = f", {len(near):,} of them changed a little" if len(near) else ""
+    raise UserError(f"{len(found):,} pictures are in {what_a} and in {what_b}{alike} (positions "
+                    f"{named}{', ...' if len(found) > SHOWN else ''}), so a score on the second "
+                    "would be a lie. Remove them from one of the two.")
+
+
+def leaked(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures u8 of ``b`` that are in ``a``: pairs i64 (P, 2) of equal and of similar ones."""
+    from harness.data.duplicates import twins
+
+    place, rest, exact = first_places(a), [], []
+    for digest, j in first_places(b).items():
+        if digest in place:
+            exact.append((place[digest], j))
+        else:
+            rest.append(j)
+    in_a, in_b = np.array(list(place.values()), np.int64), np.array(rest, np.int64)
+    pairs = twins(a[in_a], b[in_b]) if len(in_a) and len(in_b) else np.empty((0, 2), np.int64)
+    near = np.stack([in_a[pairs[:, 0]], in_b[pairs[:, 1]]], 1) if len(pairs) else pairs
+    _, once = np.unique(near[:, 1], return_index=True)
+    return np.array(exact, np.int64).reshape(-1, 2), near[once]
+
+
+def first_places(images: np.ndarray) -> dict[bytes, int]:
+    """The first position of each content."""
+    found: dict[bytes, int] = {}
+    for i, digest in enumerate(digests(images)):
+        found.setdefault(digest, i)
+    return found
