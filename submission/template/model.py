@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.classifier import symmetries
-from zoo.graph import load, run
+from zoo.graph import Graph, load, run
 
 HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
 BATCH = 32  # pictures; every batch is filled up to it, so nothing is compiled twice
@@ -26,14 +26,17 @@ class Model:
 
         about = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))["model"]
         self.classes = about["classes"]
-        members = [load(HERE, str(i)) for i in range(about["members"])]
         # Tensors, not numpy arrays: a network's constants may not exceed 2 GiB, its tensors may.
-        weights = [{k: tf.constant(v) for k, v in m.arrays.items()} for m in members]
+        members = []
+        for i in range(about["members"]):
+            graph = load(HERE, str(i))
+            weights = {k: tf.constant(v) for k, v in graph.arrays.items()}
+            members.append((Graph(graph.nodes, {}), weights))
 
         @tf.function(autograph=False)
         def step(x: Any) -> Any:
             views = symmetries(x, about["views"])
-            outputs = [run(m, v, w) for m, w in zip(members, weights, strict=True) for v in views]
+            outputs = [run(graph, v, weights) for graph, weights in members for v in views]
             return tf.add_n(outputs) / len(outputs)
 
         self.step = step
