@@ -46,6 +46,21 @@ class CleaningReport:
         counts = np.bincount(kept, minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
 
+    def class_weights(self) -> dict[str, float]:
+        """Weights that give every class the same say; 0 where a class is empty."""
+        counts = self.class_counts()
+        filled = sum(n > 0 for n in counts.values())
+        total = sum(counts.values())
+        return {name: total / (filled * n) if n else 0.0 for name, n in counts.items()}
+
+    def rows(self) -> list[Row]:
+        """A row for each reason: how many pictures it dropped, and the first of them."""
+        first: dict[str, int] = {}
+        for row in self.dropped:
+            first.setdefault(row["reason"], row["index"])
+        return [{"reason": reason, "count": n, "first": first[reason]}
+                for reason, n in self.reasons().items()]
+
     def reasons(self) -> dict[str, int]:
         """How many pictures were dropped for each reason."""
         found: dict[str, int] = {}
