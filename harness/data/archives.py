@@ -8,6 +8,7 @@ anything is allocated.
 import contextlib
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -95,9 +96,10 @@ class Npz:
         for n in shape:
             size *= n
         if any(n < 0 for n in shape) or size != held:
-            raise UserError(f"{self.path}: the array {key!r} says it is {shape} of {dtype}, "
-                            f"{size:,} bytes, but the file holds {held:,} bytes of it. It is "
-                            "damaged or cut off; copy or download it again.")
+            stated = f"{shape} of {dtype}"
+            raise UserError(f"{self.path}: the array {key!r} says it is {stated[:80]}, but the "
+                            f"file holds {held:,} bytes of it. It is damaged or cut off; copy or "
+                            "download it again.")
         if size > available_memory():
             raise UserError(f"{self.path}: the array {key!r} needs {size / 1e9:.1f} GB of memory "
                             f"and only {available_memory() / 1e9:.1f} GB are free. Use fewer or "
@@ -143,7 +145,7 @@ def sentences(path: Path, key: str | None = None) -> Iterator[None]:
         raise UserError(f"{path} can't be read: you lack the permission.") from e
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError, KeyError, OSError,
             NotImplementedError, RuntimeError, SyntaxError, OverflowError, MemoryError,
-            struct.error, LookupError) as e:
+            struct.error, LookupError, RecursionError, tokenize.TokenError) as e:
         raise UserError(damage(path, key, e)) from e
 
 
