@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from submission.checks.facts import Facts
-from submission.checks.source import FileName, Source
+from submission.checks.source import FileName, Source, locals_of
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 # What comes with TensorFlow and Keras; a model.py can count on these.
@@ -26,8 +26,8 @@ UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib",
             "efficientnet", "vit_keras", "classification_models", "mlxtend", "statsmodels",
             "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown"}
 NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
-ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|/tmp/|"
-                       r"[A-Za-z]:[\\/]|~)|(^|/)drive/My ?Drive/")
+ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|"
+                       r"[A-Za-z]:[\\/]|~/)|(^|/)drive/My ?Drive/")
 PLACEHOLDER = re.compile(r"your[_ -]|model_name|path[_/]to|<[^>]+>|placeholder|filename\.|"
                          r"example_|xxx", re.I)
 FETCHING = ("get_file", "urlretrieve", "urlopen", "wget.download", "gdown.download", "requests.get",
@@ -227,19 +227,29 @@ def missing_folder(f: Facts) -> Iterator[str]:
             last = name.split(".")[-1]
             text = constant(call)
             if last not in ("load_model", "TFSMLayer") and not name.endswith("saved_model.load") \
-                    or text is None or "." in text.split("/")[-1] or ELSEWHERE.search(text):
+                    or text is None or "." in text.split("/")[-1] or ELSEWHERE.search(text) \
+                    or s.guarded(call):
                 continue
             if not any(text.strip("./") in n for n in f.archive.names):
                 yield f"Line {call.lineno} of model.py loads {text!r}, which isn't in the archive."
 
 
 def constant(call: ast.Call) -> str | None:
-    """The last text in a call's first argument, such as a file's name at the end of a path."""
+    """The file or the end of the path that a call opens, where the code spells it out."""
     given = call.args[:1] or [k.value for k in call.keywords
                               if k.arg in ("filepath", "path", "export_dir")]
-    texts = [n.value for a in given for n in ast.walk(a)
-             if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-    return texts[-1] if texts else None
+    return end_of_path(given[0]) if given else None
+
+
+def end_of_path(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return end_of_path(node.right)
+    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in (
+            "join", "joinpath", "Path", "str", "abspath", "with_name", "fspath"):
+        return end_of_path(node.args[-1])
+    return None
 
 
 def elsewhere(f: Facts) -> Iterator[str]:
@@ -249,7 +259,7 @@ def elsewhere(f: Facts) -> Iterator[str]:
                 continue
             text = node.value
             if isinstance(text, str) and "\n" not in text and ELSEWHERE.search(text) \
-                    and not text.startswith("/tmp/"):  # noqa: S108
+                    and not s.guarded(node):
                 yield f"Line {node.lineno} of model.py points to {text!r}, on another machine."
 
 
@@ -303,12 +313,12 @@ def wrong_call(f: Facts) -> Iterator[str]:
         functions = {n.name: n for n in s.tree.body if isinstance(n, ast.FunctionDef)}
         for _, call in s.calls:
             target = call.func
-            if isinstance(target, ast.Name) and target.id in functions:
+            if isinstance(target, ast.Name) and target.id in functions and not local(s, target):
                 called, skip = functions[target.id], 0
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) \
                     and target.value.id == "self" and in_model(s, call):
                 method = s.method(target.attr)
-                if not isinstance(method, ast.FunctionDef):
+                if not isinstance(method, ast.FunctionDef) or f"self.{target.attr} =" in s.text:
                     continue
                 called, skip = method, 1
             else:
@@ -316,6 +326,11 @@ def wrong_call(f: Facts) -> Iterator[str]:
             reason = None if called.decorator_list else misfit(called, call, skip)
             if reason and not s.tried(call, "TypeError"):
                 yield f"Line {call.lineno} of model.py calls {called.name} {reason}."
+
+
+def local(s: Source, name: ast.Name) -> bool:
+    """Whether an enclosing function binds the name itself."""
+    return any(name.id in locals_of(n) for n in s.around(name) if isinstance(n, ast.FunctionDef))
 
 
 def in_model(s: Source, node: ast.AST) -> bool:

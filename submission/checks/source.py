@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -234,10 +235,14 @@ class Source:
             if isinstance(outer, ast.Compare | ast.stmt):
                 sure = sure and not isinstance(outer, ast.Compare)
                 break
-        sure = sure and not self.tried(node, "OSError", "IOError", "FileNotFoundError") \
-            and not any(isinstance(o, ast.If) and "exists" in ast.unparse(o.test)
-                        for o in self.around(node))
-        return FileName(pattern, getattr(node, "lineno", 0), sure, call)
+        return FileName(pattern, getattr(node, "lineno", 0), sure and not self.guarded(node), call)
+
+    def guarded(self, node: ast.AST) -> bool:
+        """Whether a missing file would do no harm: in a try, or asked for before."""
+        return self.tried(node, "OSError", "IOError", "FileNotFoundError") or any(
+            isinstance(o, ast.If | ast.IfExp) and re.search("exists|isdir|is_dir|isfile|is_file",
+                                                            ast.unparse(o.test))
+            for o in self.around(node))
 
 
 def is_main(node: ast.AST) -> bool:
