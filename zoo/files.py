@@ -53,8 +53,7 @@ def user_errors(path: Path) -> Iterator[None]:
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"The disk is full: {path} was not written. "
                             "Free some space, or choose another folder, and run it again.") from e
-        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
-                       errno.EISDIR):
+        if e.errno in REFUSED:
             raise UserError(f"{path} can't be written ({os.strerror(e.errno)}). "
                             "Choose a folder that you may write to.") from e
         raise
