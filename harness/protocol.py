@@ -21,6 +21,7 @@ RANGES = {
     "epochs_2": (0, 10_000), "rate_1": (1e-8, 1.0), "rate_2": (1e-8, 1.0),
     "decay_1": (0.0, 1.0), "decay_2": (0.0, 1.0), "warmup": (0.0, 0.9), "head_rate": (0.01, 1000.0),
     "ema": (0.0, 0.99999), "batch": (1, 4096), "patience": (1, 10_000), "size": (0, 1024),
+    "suite": (100, 1_000_000),
 }
 
 
@@ -39,7 +40,7 @@ class Protocol:
     average of weights, 0 for none; wise: choose a point between the weights of stage 1 and 2 on
     distorted training pictures (WiSE-FT); patience: epochs without a better validation loss;
     size: pictures are resized to this inside the model, 0 to leave them; tta: test-time
-    augmentation.
+    augmentation; suite: how many distorted validation pictures the run is judged on.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Protocol:
     patience: int = 15
     size: int = 0
     tta: str = "none"
+    suite: int = 2000
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -146,7 +148,7 @@ PRESETS = {
     # A laptop's: minutes instead of hours.
     "quick": Protocol("quick", policy="random", views=1, standardize=True, dense=0, dropout=0.2,
                       l2=1e-4, epochs_1=20, epochs_2=3, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
-                      warmup=0.1, batch=32, patience=5),
+                      warmup=0.1, batch=32, patience=5, suite=600),
     # What closes the gap: see docs/protocol.md for what each part earns.
     "strong": Protocol("strong", policy="random", views=5, standardize=True, dense=0, dropout=0.2,
                        l2=1e-4, label_smoothing=0.1, class_weights=False, boundary="half",

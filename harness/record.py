@@ -11,7 +11,7 @@ import numpy as np
 from harness import terminal
 from harness.data.dataset import Dataset
 from harness.runs import Run
-from harness.training.run import SUITE, Job, Outcome
+from harness.training.run import Job, Outcome
 from zoo.classifier import Classifier
 from zoo.files import write_arrays, write_json
 
@@ -68,7 +68,7 @@ def stress(members: list[Classifier], fold: np.ndarray, index: np.ndarray, job: 
     from harness.judge.suite import make_suite
 
     suite = make_suite(job.dataset.images[index], job.dataset.labels[index], job.protocol.policy,
-                       seed=0, budget=SUITE)
+                       seed=0, budget=job.protocol.suite)
     probabilities = np.empty((len(suite.images), len(job.dataset.class_names)), "float32")
     with terminal.progress(len(suite.images), f"{job.backbone.title}: stress suite") as bar:
         for k, member in enumerate(members):

@@ -18,7 +18,7 @@ from harness.training import activations
 from harness.training.activations import Frozen
 from harness.training.cache import Cache
 from harness.training.heads import head
-from harness.training.run import SUITE, Job, Outcome, divide, mask, sample, sources, with_weights
+from harness.training.run import Job, Outcome, divide, mask, sample, sources, with_weights
 from harness.training.sources import Tables
 from harness.training.stages import Stage, Task, fit, predictions
 from harness.training.views import Views
@@ -64,7 +64,7 @@ class Objective:
         self.number_type = number_type()
         held = self.fold[1]
         suite = make_suite(self.data.images[held], self.data.labels[held], spec.protocol.policy,
-                           seed=0, budget=SUITE)
+                           seed=0, budget=spec.protocol.suite)
         distorted = suite.operation != "clean"
         self.suite = Dataset(suite.images[distorted], suite.label[distorted],
                              self.data.class_names, "stress suite")

@@ -12,7 +12,7 @@ from harness.prepare import prepare
 from harness.protocol import Protocol
 from harness.runs import Run, Store, identity
 from harness.sweep import test_record
-from harness.training.run import SUITE, Job, Outcome
+from harness.training.run import Job, Outcome
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.graph import Graph
@@ -88,7 +88,7 @@ def greedy(job: Job, graphs: list[Graph]) -> list[int]:
 
     held = job.folds[0][1]
     suite = make_suite(job.dataset.images[held], job.dataset.labels[held], job.protocol.policy,
-                       seed=0, budget=SUITE)
+                       seed=0, budget=job.protocol.suite)
     rows = suite.held_out & (suite.operation != "clean")
 
     def accuracy(chosen: list[int]) -> float:

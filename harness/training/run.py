@@ -27,7 +27,6 @@ from zoo.rewrite import fast
 from zoo.split import cut, join
 
 SAMPLE = 2000  # training features that standardizing looks at
-SUITE = 2000   # distorted pictures that every run is judged on
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def announce(job: Job, frozen: Frozen, views: Views, cache: Cache, number_type: 
     epochs = p.epochs_1 if job.from_scratch else p.epochs_2 if frozen.tail.nodes else 0
     # Forward and backward cost three forward passes; judging an epoch costs one for each view.
     tuning = epochs * (3 * rows + 2 * judged) * tail
-    total = computed * whole + tuning + (judged + SUITE) * whole
+    total = computed * whole + tuning + (judged + p.suite) * whole
     terminal.say(f"{job.backbone.title}, {p.name}: about {minutes(total)} (activations "
                  f"{minutes(computed * whole)}, fine-tuning {minutes(tuning)}), less where it "
                  "stops early.")
