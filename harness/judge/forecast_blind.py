@@ -10,11 +10,11 @@ from harness.judge.evidence import Evidence
 from harness.judge.forecast import Forecast, History
 from harness.judge.hidden import expit, logit
 from harness.judge.intervals import sampling_error
+from harness.judge.pairs import Z90
 
-Z90 = 1.6449  # of a normal 90 % interval
 # Deviation on the logit scale of one run's score about what the suite and the test's overall
 # harshness say: unseen operations suit one network better than another.
-OWN = 0.12
+OWN = 0.15
 ASSUMES = ("the hidden test stacks one to four distortions of known families; its harshness is "
            "known only from other teams' published scores")
 
@@ -36,12 +36,14 @@ def prior(evidence: Sequence[Evidence], seed: int = 0) -> Prior:
     """
     theta = hidden.imagine(seed)
     outcomes = np.stack([logit(hidden.accuracies(e, theta), len(e.label)) for e in evidence])
-    offset, spread = pairs.level()
     accuracy = expit(outcomes.mean(1))
+    steep = 1 / (accuracy * (1 - accuracy))  # of the logit
     errors = np.array([sampling_error(e.right, e.source, hidden.expected(e)) for e in evidence])
-    sampling = (errors / (accuracy * (1 - accuracy))) ** 2
-    shared = np.atleast_2d(np.cov(outcomes)) + spread ** 2
-    return Prior(outcomes.mean(1) + offset, shared + np.diag(OWN ** 2 + sampling), sampling)
+    sampling = (errors * steep) ** 2
+    offset, spread = (2 * np.sqrt(steep) * x for x in pairs.level())
+    covariance = (np.atleast_2d(np.cov(outcomes)) + np.outer(spread, spread)
+                  + np.diag(OWN ** 2 + sampling))
+    return Prior(outcomes.mean(1) + offset, covariance, sampling)
 
 
 @dataclass(frozen=True)

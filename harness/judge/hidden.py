@@ -14,9 +14,10 @@ from harness.judge.evidence import Evidence, design
 # "one or two distortions" as well as "several stacked".
 DEPTHS = (0.4, 0.3, 0.2, 0.1)
 # Deviations of a simulated test's log-weights: by depth, by strength, by family.
-BY_DEPTH, BY_STRENGTH, BY_FAMILY = 0.4, 0.4, 1.0
+BY_DEPTH, BY_STRENGTH, BY_FAMILY = 0.3, 0.3, 0.7
 LEAN = 2.0  # how much more a picture counts that was distorted in a way training never showed
-TESTS = 600
+FEW = 50     # a depth with fewer pictures than this counts for less, for its accuracy is uncertain
+TESTS = 300
 
 
 def imagine(seed: int = 0, count: int = TESTS) -> np.ndarray:
@@ -31,7 +32,8 @@ def expected(evidence: Evidence) -> np.ndarray:
     weight = np.where(evidence.held_out, LEAN, 1.0) * evidence.distorted
     for depth, share in enumerate(DEPTHS, 1):
         rows = evidence.depth == depth
-        weight[rows] *= share / max(weight[rows].sum(), 1e-9)
+        count = rows.sum()
+        weight[rows] *= share * count / (count + FEW) / max(weight[rows].sum(), 1e-9)
     return weight / weight.sum()
 
 

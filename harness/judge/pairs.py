@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 PATH = Path(__file__).with_name("published_pairs.csv")
+Z90 = 1.6449  # a normal deviate is within so many deviations in 90 % of all cases
 KINDS = ("clean", "augmented", "leak")
 SCRATCH = ("MLP", "small CNN", "from scratch")  # words in the name of a network without pretraining
 
@@ -54,21 +55,28 @@ def select(kind: str, pretrained: bool | None = None) -> tuple[np.ndarray, np.nd
 
 
 def level() -> tuple[float, float]:
-    """How hidden scores lie to accuracy on a distorted hold-out, on the logit scale.
+    """How hidden scores lie to accuracy on a distorted hold-out: (mean, deviation) in angles.
 
-    (mean, deviation) from the AUGMENTED rows. A team's rows share its recipe, so the mean is of
-    the teams' means, drawn towards 0 as so few teams deserve; the deviation is of rows about their
-    team's mean, since a team's own offset is its recipe's, not the hidden test's.
+    Angles (arcsine of the root) make differences between shares comparable at any level. From the
+    AUGMENTED rows. A team's rows share its recipe of distortions, so the mean is that of the teams'
+    means, by James and Stein's rule 0 where so few teams can't tell it from 0. The deviation is
+    that of rows about their team's mean.
     """
     teams: dict[str, list[float]] = {}
     for p in published():
         if p.kind == "augmented":
-            teams.setdefault(p.team, []).append(_logit(p.hidden) - _logit(p.local))
+            teams.setdefault(p.team, []).append(float(angle(p.hidden) - angle(p.local)))
     means = np.array([np.mean(rows) for rows in teams.values()])
-    left = sum(len(rows) * np.var(rows) for rows in teams.values())
-    within = left / (sum(len(rows) for rows in teams.values()) - len(teams))
     error = means.var(ddof=1) / len(means)
-    return float(means.mean() * within / (within + error)), float(np.sqrt(within))
+    kept = max(0.0, 1 - error / means.mean() ** 2)
+    squares = sum(len(rows) * np.var(rows) for rows in teams.values())
+    free = sum(len(rows) for rows in teams.values()) - len(teams)
+    return float(kept * means.mean()), float(np.sqrt(squares / free))
+
+
+def angle(share: np.ndarray | float) -> np.ndarray | float:
+    """The arcsine of the root of a share."""
+    return np.arcsin(np.sqrt(share))
 
 
 def lines() -> dict[str, np.ndarray]:
