@@ -91,19 +91,23 @@ def normalize_batch(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> An
 def normalize_layer(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
     import tensorflow as tf
 
-    mean, variance = tf.nn.moments(x, -1, keepdims=True)
-    scale = tf.math.rsqrt(variance + tf.cast(args["epsilon"], x.dtype))
-    scale = scale * w["gamma"] if "gamma" in w else scale
-    shift = -mean * scale
-    return x * scale + (shift + w["beta"] if "beta" in w else shift)
+    exact = tf.cast(x, "float32")  # a variance needs more digits than bfloat16 has
+    mean, variance = tf.nn.moments(exact, -1, keepdims=True)
+    scale = tf.math.rsqrt(variance + args["epsilon"])
+    y = tf.cast((exact - mean) * scale, x.dtype)
+    y = y * w["gamma"] if "gamma" in w else y
+    return y + w["beta"] if "beta" in w else y
 
 
 def dense(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
     import tensorflow as tf
 
-    x = tf.matmul(x, w["kernel"]) if x.shape.rank == 2 else tf.tensordot(x, w["kernel"], 1)
-    x = tf.nn.bias_add(x, w["bias"]) if "bias" in w else x
-    return activate(x, args.get("activation", "linear"))
+    inputs, units = w["kernel"].shape
+    # Two axes, because only then TensorFlow does product, bias and GELU in one step.
+    y = tf.matmul(tf.reshape(x, (-1, inputs)), w["kernel"])
+    y = tf.nn.bias_add(y, w["bias"]) if "bias" in w else y
+    y = activate(y, args.get("activation", "linear"))
+    return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [units]], 0))
 
 
 def pool(x: Any, args: Mapping[str, Any], kind: str) -> Any:

@@ -143,7 +143,7 @@ def append(layer: Any, inputs: list[str], nodes: list[Node], arrays: dict[str, n
     kind = type(layer).__name__
     if kind not in READERS:
         raise ValueError(f"layer {layer.name!r} is a {kind}; zoo/read.py has no row for that kind")
-    name = steady_name(layer.name, counts)
+    name = steady_name(layer.name, kind, counts)
     for suffix, step, args, values in READERS[kind](layer):
         nodes.append(Node(name + suffix, step, tuple(inputs), args, tuple(values)))
         arrays.update({f"{name}{suffix}/{k}": v.astype("float32") for k, v in values.items()})
@@ -151,16 +151,14 @@ def append(layer: Any, inputs: list[str], nodes: list[Node], arrays: dict[str, n
     return inputs[0]
 
 
-def steady_name(name: str, counts: dict[str, int]) -> str:
-    """The name, with Keras' process-wide counters replaced by the network's own.
+def steady_name(name: str, kind: str, counts: dict[str, int]) -> str:
+    """The name, with Keras' process-wide counter replaced by the network's own.
 
     A second Xception in one process has ``add_12`` where the first had ``add``; content hashes
-    must not see that.
+    must not see that. Names that the architecture gave its layers stay.
     """
-    match = re.fullmatch(r"(conv2d|add|batch_normalization|rescaling|normalization|concatenate|"
-                         r"max_pooling2d|dropout|dense|activation|re_lu|layer_normalization|"
-                         r"global_average_pooling2d|flatten|multiply|reshape)(_\d+)?", name)
-    if not match:
+    default = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+    if not re.fullmatch(default + r"(_\d+)?", name):
         return name
-    counts[match[1]] = counts.get(match[1], -1) + 1
-    return f"{match[1]}_{counts[match[1]]}"
+    counts[default] = counts.get(default, -1) + 1
+    return f"{default}_{counts[default]}"

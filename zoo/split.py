@@ -13,11 +13,11 @@ def cut(graph: Graph, first: str) -> tuple[Graph, Graph]:
     crossing = graph[first].inputs[0]
     below = ancestors(graph, crossing)
     trunk = [n for n in graph.nodes if n.name in below]
-    tail = [renamed(n, crossing) for n in graph.nodes if n.name not in below]
-    loose = {i for n in tail for i in n.inputs} & (below | {crossing})
-    if loose - {INPUT} or (loose and crossing != INPUT and INPUT in loose and not trunk):
+    rest = [n for n in graph.nodes if n.name not in below]
+    loose = {i for n in rest for i in n.inputs} - {n.name for n in rest} - {crossing}
+    if loose:
         raise ValueError(f"the network can't be cut before {first!r}: {sorted(loose)} cross too")
-    return part(graph, trunk), part(graph, tail)
+    return part(graph, trunk), part(graph, [renamed(n, crossing) for n in rest])
 
 
 def ancestors(graph: Graph, name: str) -> set[str]:
