@@ -35,7 +35,11 @@ class Returned:
 
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:
-        believed = with_slope(prior(evidence))
+        return self.given(with_slope(prior(evidence)), evidence, history)
+
+    def given(self, believed: Prior, evidence: Sequence[Evidence], history: History
+              ) -> list[Forecast]:
+        """The same from a prior that is at hand."""
         names = [e.name for e in evidence]
         known = {names.index(run): score for run, score in history if run in names}
         return [self.one(i, e, believed, known) for i, e in enumerate(evidence)]

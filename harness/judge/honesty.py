@@ -1,0 +1,55 @@
+"""The honesty log: forecasts that met their returned score, against the plain ways to guess."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from harness.judge import pairs
+from harness.judge.evidence import of_run
+from harness.judge.hidden import expit, logit
+
+
+def rows(runs: Iterable[Any], entries: Iterable[Any]) -> list[dict[str, Any]]:
+    """One record for each scored entry of the ledger whose run is at hand.
+
+    The forecast is the one that the ledger wrote down when the zip was sent; its interval is known
+    while the run still holds the same forecast. Baselines: test = validation, the published line
+    and logit line, and accuracy on the stress suite as it is.
+    """
+    known = {run.id: run for run in runs}
+    straight, bent = (pairs.lines()[name] for name in ("line", "logit line"))
+    found = []
+    for entry in entries:
+        run = known.get(entry.run)
+        if run is None or entry.score is None or entry.forecast is None:
+            continue
+        validation = float(run.metrics["validation"]["accuracy"])
+        evidence = of_run(run)
+        same = next((f for f in run.forecasts if abs(f["forecast"] - entry.forecast) < 1e-9), {})
+        low, high = same.get("low"), same.get("high")
+        found.append({
+            "run": run.id, "time": entry.changed, "score": entry.score,
+            "forecast": entry.forecast, "low": low, "high": high,
+            "inside": None if low is None else bool(low <= entry.score <= high),
+            "test = validation": validation, "line": float(np.polyval(straight, validation)),
+            "logit line": float(expit(np.polyval(bent, logit(validation)))),
+            "plain suite": evidence.plain if evidence else None})
+    return found
+
+
+GUESSES = ("forecast", "test = validation", "line", "logit line", "plain suite")
+
+
+def summary(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean absolute error, in points, of each way to guess; how many scores; and of the forecast
+    the share of scores that lay inside its interval."""
+    found = []
+    for name in GUESSES:
+        errors = [abs(r[name] - r["score"]) for r in records if r[name] is not None]
+        if errors:
+            inside = [r["inside"] for r in records if r["inside"] is not None]
+            cover = float(np.mean(inside)) if inside and name == "forecast" else None
+            found.append({"guess": name, "scores": len(errors),
+                          "error": 100 * float(np.mean(errors)), "inside": cover})
+    return found
