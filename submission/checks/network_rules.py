@@ -27,7 +27,9 @@ BACKBONES = ("efficientnetv2", "efficientnet", "mobilenetv3", "mobilenetv2", "mo
 
 
 def whole(f: Facts) -> Iterator[Network]:
-    yield from (n for n in f.networks if n.kind in ("keras", "h5"))
+    """Files that hold a whole network, which load_model opens; load_weights reads only weights."""
+    if any(kind == "load_model" for kind, _ in loads(f)) or f.source is None:
+        yield from (n for n in f.networks if n.kind in ("keras", "h5"))
 
 
 def loads(f: Facts) -> Iterator[tuple[str, ast.Call]]:
@@ -87,21 +89,14 @@ def nested(f: Facts) -> Iterator[str]:
             continue
         inner = [o for o in network.layers if o.parent == "Sequential" and o.kind == "Functional"
                  and isinstance((o.config.get("output_layers") or [""])[0], list)]
-        if inner and loaded(f, network):
+        if inner:
             yield f"{network.name} is a Sequential around a whole network."
-
-
-def loaded(f: Facts, network: Network) -> bool:
-    """Whether load_model, and not load_weights alone, may be what opens this file."""
-    return any(kind == "load_model" for kind, _ in loads(f)) or f.source is None
 
 
 def foreign(f: Facts) -> Iterator[str]:
     text = "\n".join(f.archive.read(n).decode("utf-8", "replace")
                      for n in f.archive.names if n.endswith(".py"))
     for network in whole(f):
-        if not loaded(f, network):
-            continue
         for kind in sorted({o.kind for o in network.layers if o.foreign}):
             if not re.search(rf"\b{re.escape(kind)}\b", text):
                 yield f"{network.name} holds a {kind}, which isn't Keras' own and not in model.py."
@@ -116,7 +111,7 @@ def unregistered(f: Facts) -> Iterator[str]:
                                      "get_custom_objects"))
     for network in whole(f):
         for kind in sorted({o.kind for o in network.layers if o.foreign}):
-            if re.search(rf"\b{re.escape(kind)}\b", text) and not helped and loaded(f, network) \
+            if re.search(rf"\b{re.escape(kind)}\b", text) and not helped \
                     and kind in f.source.classes:
                 yield f"{network.name} holds a {kind}, which model.py defines but doesn't register."
 
@@ -124,8 +119,7 @@ def unregistered(f: Facts) -> Iterator[str]:
 def lambdas(f: Facts) -> Iterator[str]:
     for network in whole(f):
         coded = [o for o in network.layers if o.kind == "Lambda" and "__lambda__" in str(o.config)]
-        if coded and network.kind == "keras" and loaded(f, network) \
-                and not switched_off(f, "safe_mode"):
+        if coded and network.kind == "keras" and not switched_off(f, "safe_mode"):
             yield f"{network.name} holds a Lambda layer with Python code, which load_model refuses."
 
 
@@ -155,7 +149,7 @@ def custom_compile(f: Facts) -> Iterator[str]:
     text = f.source.text if f.source else ""
     for network in whole(f):
         kinds = [k for k in network.custom_compile if not re.search(rf"\b{re.escape(k)}\b", text)]
-        if kinds and not switched_off(f, "compile") and loaded(f, network):
+        if kinds and not switched_off(f, "compile"):
             yield f"{network.name} was compiled with {kinds[0]}, which load_model will look for."
 
 

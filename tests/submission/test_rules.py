@@ -224,6 +224,14 @@ def test_undefined_names_are_found(code: str, name: str) -> None:
     assert [n for n, _ in source.undefined] == [name]
 
 
+def test_a_network_whose_weights_alone_are_read_needs_no_old_keras(tmp_path: Path) -> None:
+    newer = zips.BROKEN["newer Keras"][1]()
+    newer["model.py"] = str(newer["model.py"]).replace(
+        "self.model = keras.models.load_model(", "self.model = keras.Sequential()\n"
+        "        self.model.load_weights(")
+    assert rules.check(zips.write(tmp_path / "x.zip", newer)) == []
+
+
 @pytest.mark.parametrize("start", [
     "self.model = keras.models.load_model(os.path.join(HERE, self.settings['weights']))",
     "self.model = keras.models.load_model(HERE / (name + '.keras'))",
