@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UserError
+from zoo.files import user_errors
 
 FOLDER = "HARNESS_CACHE"
 LIMIT = "HARNESS_CACHE_LIMIT"  # in GB
@@ -61,7 +62,8 @@ class Cache:
 
         Raises UserError where they can't.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with user_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.sweep()
         for path in self.files():
             if self.size() + need <= self.limit and need < shutil.disk_usage(self.folder).free:

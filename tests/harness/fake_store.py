@@ -30,6 +30,7 @@ def make_store(folder: Path, runs: int = 4, *, classes: tuple[str, ...] = CLASSE
         run = folder / f"20261125-1{i:05d}-{name}-seed-{seed:04x}{i:04x}"
         write_run(run, name, labels, images, classes, 0.5 + 0.4 * (i + 1) / runs, data_name,
                   np.random.default_rng((seed, i)), sample, test, folds)
+        write_text(run / "done", "")
     return Store(folder)
 
 
@@ -54,7 +55,7 @@ def guesses(labels: np.ndarray, classes: int, skill: Any, rng: np.random.Generat
 def write_run(folder: Path, backbone: str, labels: np.ndarray, images: np.ndarray,
               classes: tuple[str, ...], skill: float, data_name: str, rng: np.random.Generator,
               sample: int, test: bool, folds: int) -> None:
-    folder.mkdir(parents=True)
+    """Everything but ``done`` into ``folder``."""
     k, n = len(classes), len(labels)
     arrays = {"validation": guesses(labels, k, skill, rng), "validation_labels": labels,
               "validation_index": np.arange(n), "validation_fold": np.arange(n) % folds}
@@ -90,7 +91,6 @@ def write_run(folder: Path, backbone: str, labels: np.ndarray, images: np.ndarra
     write_json(folder / "forecast.json", [
         {"run": folder.name, "way": "suite", "forecast": centre, "low": centre - 0.04,
          "high": min(1.0, centre + 0.03)}])
-    write_text(folder / "done", "")
 
 
 def fake_suite(labels: np.ndarray, k: int, skill: float, rng: np.random.Generator

@@ -2,10 +2,10 @@ import importlib.metadata
 import json
 
 import pytest
-from fake_store import make_store
 
 from harness.cli import doctor
 from harness.cli.main import main
+from tests.harness.fake_store import make_store
 
 
 @pytest.fixture(autouse=True)

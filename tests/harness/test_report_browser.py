@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_store import HOSTILE, make_store
 
 from harness.report import write
 from submission.ledger import Ledger
+from tests.harness.fake_store import HOSTILE, make_store
 from zoo.files import write_json
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from fake_store import make_store
 
 from harness.cli.main import main
 from harness.runs import Store
+from tests.harness.fake_store import make_store
 from zoo.files import read_json
 
 

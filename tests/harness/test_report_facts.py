@@ -2,11 +2,11 @@ import base64
 
 import numpy as np
 import pytest
-from fake_store import CLASSES, make_store
 
 from harness.judge.suite import make_suite
 from harness.report import facts, pictures, sections, svg
 from harness.report.pair import compare
+from tests.harness.fake_store import CLASSES, make_store
 
 
 @pytest.fixture(scope="module")

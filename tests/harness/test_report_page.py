@@ -4,11 +4,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from fake_store import HOSTILE, make_store
 
 from harness.report import write
 from harness.runs import Store
 from submission.ledger import Ledger
+from tests.harness.fake_store import HOSTILE, make_store
 from zoo import UserError
 from zoo.files import write_json
 
