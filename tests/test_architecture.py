@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 KNOWS = {"zoo": {"zoo"}, "submission": {"submission", "zoo"},
          "harness": {"harness", "submission", "zoo"}}
-MAY = ("sweep.py", "search.py", "doctor.py")  # they drive training, or say what is installed
+MAY = ("sweep.py", "jobs.py", "search.py", "doctor.py")  # they drive training, or say what is installed
 OURS = set(KNOWS) | {"tests", "benchmarks"}
 
 
