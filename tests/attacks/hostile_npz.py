@@ -242,19 +242,6 @@ def objects(trap: Path) -> bytes:
     return buffer.getvalue()
 
 
-def bomb(path: Path, grown: int = 600 << 20) -> Path:
-    """A small file whose pictures would take ``grown`` bytes."""
-    n = grown // (SIDE * SIDE * 3)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
-        with z.open("images.npy", "w", force_zip64=True) as f:
-            f.write(npy(described(f"({n}, {SIDE}, {SIDE}, 3)")))
-            piece = bytes(SIDE * SIDE * 3 * 1000)
-            for start in range(0, n, 1000):
-                f.write(piece[:min(1000, n - start) * SIDE * SIDE * 3])
-        z.writestr("labels.npy", npy(described(f"({n},)"), bytes(n)))
-    return path
-
-
 def every() -> Iterator[tuple[str, bytes]]:
     """All of them, but for those that need a path."""
     for kind in (cut_off, flipped, wrong_headers, wrong_arrays, wrong_archives):

@@ -1,7 +1,5 @@
 """Whatever lies in an npz file, reading it gives a data set or one sentence, soon and safely."""
 
-import resource
-import sys
 import time
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.data.sources import load
-from tests.attacks.hostile_npz import bomb, every, good_arrays, npz, objects
+from tests.attacks.hostile_npz import every, good_arrays, npz, objects
 from zoo.errors import UserError
 
 CASES = list(every())
@@ -62,16 +60,6 @@ def test_pickled_objects_are_never_unpickled(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Python objects"):
         load(tmp_path / "a.npz")
     assert not trap.exists()
-
-
-def test_a_zip_bomb_is_refused_before_it_grows(tmp_path: Path) -> None:
-    path = bomb(tmp_path / "bomb.npz")
-    assert path.stat().st_size < 10 << 20
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(UserError, match="zip bomb"):
-        load(path)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 100 << (20 if sys.platform == "darwin" else 10)
 
 
 def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Near-duplicates are found however a copy was changed, and different pictures are not merged."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from changed_pictures import CHANGES, changed
+
+from harness.data import demo
+from harness.data.clean import clean
+from harness.data.dataset import Dataset
+from harness.data.duplicates import grouped, near_duplicates, twins
+from harness.data.fingerprints import fingerprints
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "cells.npz"
+
+
+@pytest.fixture(scope="module")
+def cells() -> np.ndarray:
+    """Different pictures of the demo."""
+    return demo.test().images
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_copies_are_found_and_nothing_else(cells: np.ndarray, change: str) -> None:
+    copied = np.arange(0, len(cells), 5)
+    found = near_duplicates(np.concatenate([cells, changed(cells[copied], change)]))
+    truth = {(int(i), len(cells) + j) for j, i in enumerate(copied)}
+    pairs = {tuple(p) for p in found.tolist()}
+    assert len(pairs & truth) >= 0.95 * len(truth)
+    assert len(pairs - truth) <= len(cells) / 1000
+
+
+def test_different_pictures_make_no_pairs(cells: np.ndarray) -> None:
+    assert len(near_duplicates(cells)) <= len(cells) / 1000
+
+
+@pytest.mark.parametrize("size", [(28, 28), (64, 64), (150, 130), (9, 40)])
+def test_any_size_will_do(size: tuple[int, int]) -> None:
+    rough = np.random.default_rng(0).integers(0, 256, (60, 9, 9, 3), np.uint8)
+    from PIL import Image
+
+    pictures = np.stack([np.asarray(Image.fromarray(p).resize(size[::-1])) for p in rough])
+    both = np.concatenate([pictures, pictures[:20, ::-1]])
+    assert near_duplicates(both).tolist() == [[i, 60 + i] for i in range(20)]
+
+
+def test_blank_and_few_pictures_make_no_pairs() -> None:
+    blank = np.full((30, 16, 16, 3), 200, np.uint8)
+    blank[:, 3, 3] = np.arange(30)[:, None]
+    assert len(near_duplicates(blank[:, :2, :2])) == 0
+    assert near_duplicates(blank[:0]).shape == (0, 2)
+    assert near_duplicates(blank[:1]).shape == (0, 2)
+
+
+def test_fingerprints_are_the_same_for_all_orientations(cells: np.ndarray) -> None:
+    original = fingerprints(cells[:40]).numbers
+    for k in range(1, 8):
+        turned = fingerprints(changed(cells[:40], f"orientation {k}")).numbers
+        assert np.allclose(original, turned, atol=5e-3)
+
+
+def test_twins_are_found_between_sets_of_different_sizes(cells: np.ndarray) -> None:
+    from PIL import Image
+
+    small = np.stack([np.asarray(Image.fromarray(p).resize((64, 64), Image.Resampling.BOX))
+                      for p in cells[:50]])
+    found = twins(cells, np.concatenate([255 - small[:5, :, ::-1], small[10:]]))
+    assert {(i, i - 5) for i in range(10, 50)} >= {tuple(p) for p in found.tolist()}
+    assert len(found) >= 38
+
+
+def test_chains_become_one_group() -> None:
+    group = grouped(7, np.array([[1, 3], [3, 5], [0, 6]]))
+    assert group.tolist() == [0, 1, 2, 1, 4, 1, 0]
+    assert grouped(3, np.empty((0, 2), np.int64)).tolist() == [0, 1, 2]
+
+
+def test_near_duplicates_are_grouped_and_kept(cells: np.ndarray) -> None:
+    images = np.concatenate([cells[:200], changed(cells[:3], "JPEG at 60"), cells[:1]])
+    labels = np.concatenate([np.arange(200) % 2, [0, 1, 0], [0]])
+    report = clean(Dataset(images, labels, ("a", "b"), "test"))
+    assert report.groups == [[0, 200, 203], [1, 201], [2, 202]]
+    assert [r for r in report.dropped if r["reason"] == "duplicate"] == [
+        {"index": 203, "reason": "duplicate", "twin": 0}]
+    assert report.mask[[0, 1, 2, 200, 201, 202]].all()
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.skipif(not REAL.exists(), reason="the real pictures are not here")
+@pytest.mark.parametrize("change", ["JPEG at 60", "a pixel up and left", "orientation 5",
+                                    "5 % brighter"])
+def test_copies_of_real_cells_are_found_and_true_neighbours_stay_apart(change: str) -> None:
+    import io
+
+    from PIL import Image
+
+    with np.load(REAL) as z:
+        blob, ends = z["blob"].tobytes(), z["offsets"]
+        images = np.stack([np.asarray(Image.open(io.BytesIO(blob[a:b])).convert("RGB"))
+                           for a, b in zip(ends[:1500], ends[1:1501], strict=True)])
+    before = {tuple(p) for p in near_duplicates(images).tolist()}
+    copied = np.arange(0, len(images), 7)
+    found = near_duplicates(np.concatenate([images, changed(images[copied], change)]))
+    truth = {(int(i), len(images) + j) for j, i in enumerate(copied)}
+    pairs = {tuple(p) for p in found.tolist()}
+    assert len(pairs & truth) >= 0.95 * len(truth)
+    strangers = [p for p in pairs - truth - before if p[1] < len(images)]
+    assert not strangers
