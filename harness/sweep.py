@@ -98,19 +98,31 @@ def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
         return Run(done.folder)
     job = Job(prepared.dataset, prepared.folds(spec.folds), backbone(spec.backbone),
               spec.weights, spec.protocol, spec.seed)
-    words = f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
-    with store.new(words, config["identity"]) as folder:
+    with store.new(words(spec), config["identity"]) as folder:
         if folder is not None:
             outcome = train(job, cache)
             record.write(folder, config, job, outcome, prepared.test)
     return store.made(config["identity"])
 
 
-def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache) -> list[Run]:
-    """Run every job, one after another; its forecasts are made when all are there."""
+def words(spec: Spec) -> str:
+    """What the names of a job's runs say of it."""
+    return f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
+
+
+def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache, jobs: int = 1,
+          cluster: str | None = None) -> list[Run]:
+    """Run every job: one after another, in ``jobs`` processes, or on a cluster (the address of
+    a Dask scheduler). The runs come back in the list's order; forecasts are made afterwards."""
     import keras
 
+    from harness import jobs as many
+
     prepared.write_cleaning(store.folder)
+    if cluster:
+        many.on_cluster(specs, prepared, store, cluster)
+    elif jobs > 1:
+        many.in_processes(specs, prepared, store, cache, jobs)
     runs = []
     for i, spec in enumerate(specs):
         title = backbone(spec.backbone).title

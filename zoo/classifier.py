@@ -108,20 +108,23 @@ def batches(images: np.ndarray, batch: int) -> Iterator[tuple[np.ndarray, slice]
 
 
 def compiled(members: Sequence[Graph], views: int) -> Any:
-    """A tf.function: a batch in, the mean of all members' probabilities over the views out."""
+    """A function: a batch in, the mean of all members' probabilities over the views out.
+
+    Each member is compiled apart, because a compiled function may hold 2 GiB of weights at most.
+    """
     import tensorflow as tf
 
     from zoo.rewrite import fast
 
-    members = [fast(m) for m in members]
+    def program(member: Graph) -> Any:
+        def mean(x: Any) -> Any:
+            turned = symmetries(tf.cast(x, "float32"), views)
+            return tf.add_n([graphs.run(member, t) for t in turned]) / len(turned)
 
-    @tf.function(reduce_retracing=True)
-    def mean(x: Any) -> Any:
-        turned = symmetries(tf.cast(x, "float32"), views)
-        outputs = [graphs.run(m, t) for m in members for t in turned]
-        return tf.add_n(outputs) / len(outputs)
+        return tf.function(mean, autograph=False, reduce_retracing=True)
 
-    return mean
+    programs = [program(fast(m)) for m in members]
+    return lambda x: sum(np.asarray(p(x)) for p in programs) / np.float32(len(programs))
 
 
 def symmetries(x: Any, views: int) -> list[Any]:

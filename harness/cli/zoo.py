@@ -29,6 +29,10 @@ from harness.cli import options
               help="Positions, one a line, that cleaning must not drop.")
 @click.option("--drop", type=click.Path(path_type=Path), metavar="FILE",
               help="Positions, one a line, to drop as well.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 256),
+              help="Train so many runs at a time, in processes that share the cores.")
+@click.option("--cluster", metavar="ADDRESS",
+              help="Train on the workers of a Dask scheduler, such as tcp://10.0.0.5:8786.")
 @click.option("--track", multiple=True, type=click.Choice(["tensorboard", "mlflow"]),
               help="Write the curves for TensorBoard (RUNS/tensorboard) or MLflow as well.")
 @options.settings
@@ -38,8 +42,9 @@ from harness.cli import options
 @options.json_path
 def command(data: str, test: str | None, weights: str, backbones: str | None,
             protocol: str | None, folds: int, seeds: int, size: int | None, keep: Path | None,
-            drop: Path | None, track: tuple[str, ...], settings: tuple[str, ...], runs: str,
-            images_key: str, labels_key: str, json_path: Path | None) -> None:
+            drop: Path | None, jobs: int, cluster: str | None, track: tuple[str, ...],
+            settings: tuple[str, ...], runs: str, images_key: str,
+            labels_key: str, json_path: Path | None) -> None:
     """Train backbones under one protocol, forecast their hidden scores, update leaderboard.md.
 
     Finished runs are not trained again, so the same command goes on after an interruption.
@@ -69,7 +74,7 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     specs = sweep.plan(names, chosen, weights, folds, seeds, demo=data == "demo")
     store = Store(runs)
     try:
-        done = sweep.sweep(specs, prepared, store, cache.default())
+        done = sweep.sweep(specs, prepared, store, cache.default(), jobs, cluster)
     finally:
         if store.finished():
             close(store)
