@@ -48,6 +48,7 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
     """
     from harness.data.clean import clean
     from harness.data.leaks import check_leak
+    from harness.data.medmnist import BENCHMARK
     from harness.data.sources import load
 
     dirty = load(source, images_key, labels_key, tolerant=True)
@@ -65,6 +66,10 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
     held = None
     if test is not None:
         held = load(test, images_key, labels_key, labelled=False)
+        if held.role == BENCHMARK:
+            raise UserError(f"{test} is of the {BENCHMARK} benchmark, of which the hidden tests are "
+                            "most likely made; it must not choose a contest's entry. Name a test "
+                            "of your own.")
         check_classes(held, dataset, test)
         check_leak(dataset, held, source, test)
     return Prepared(dataset, report.group[report.mask], report.to_json(), held)

@@ -1,0 +1,155 @@
+"""Folders of pictures: a folder a class, whatever else lies in it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data.sources import load
+from zoo.errors import UserError
+
+SIDE = 24
+
+
+def picture(seed: int, height: int = SIDE, width: int = SIDE) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of three pictures."""
+    for c, name in enumerate(("monocyte", "basophil")):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.fromarray(picture(10 * c + i)).save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def test_folders_are_classes_in_alphabetical_order(folder: Path) -> None:
+    dataset = load(folder)
+    assert dataset.class_names == ("basophil", "monocyte")
+    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert np.array_equal(dataset.images[3], picture(0))
+    assert np.array_equal(dataset.images[0], picture(10))
+    assert dataset.unreadable == ()
+
+
+def test_a_list_of_classes_gives_the_order(folder: Path) -> None:
+    (folder / "classes.txt").write_text("platelet\nmonocyte\nbasophil\n")
+    dataset = load(folder)
+    assert dataset.class_names == ("platelet", "monocyte", "basophil")
+    assert dataset.labels.tolist() == [1, 1, 1, 2, 2, 2]
+    (folder / "classes.txt").write_text("monocyte\n")
+    with pytest.raises(UserError, match="doesn't list the folder 'basophil'"):
+        load(folder)
+    (folder / "classes.txt").write_text("monocyte\nmonocyte\nbasophil\n")
+    with pytest.raises(UserError, match="once"):
+        load(folder)
+
+
+def test_a_target_may_lie_in_one_folder_without_labels(tmp_path: Path) -> None:
+    for i in range(3):
+        Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")
+    dataset = load(tmp_path, labelled=False)
+    assert dataset.labels.tolist() == [-1, -1, -1]
+    assert np.array_equal(dataset.images[1], picture(1))
+    with pytest.raises(UserError, match="folder of its own"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("mode, suffix", [
+    ("L", "png"), ("1", "png"), ("P", "gif"), ("RGBA", "png"), ("LA", "png"), ("CMYK", "jpg"),
+    ("RGB", "bmp"), ("RGB", "tiff"), ("RGB", "webp"), ("RGB", "ppm"), ("YCbCr", "jpg")])
+def test_any_mode_and_format_becomes_rgb(folder: Path, mode: str, suffix: str) -> None:
+    Image.fromarray(picture(99)).convert(mode).save(folder / "basophil" / f"0.{suffix}")
+    dataset = load(folder)
+    assert dataset.images.shape[1:] == (SIDE, SIDE, 3)
+    assert dataset.unreadable == ()
+    assert dataset.images.reshape(len(dataset), -1).std(1).min() > 1
+
+
+def test_sixteen_bits_are_scaled_and_transparency_is_white(folder: Path) -> None:
+    deep = (picture(1)[..., 0].astype(np.uint16) << 8)
+    Image.fromarray(deep).save(folder / "basophil" / "0.png")
+    clear = np.dstack([picture(2), np.zeros((SIDE, SIDE), np.uint8)])
+    Image.fromarray(clear).save(folder / "basophil" / "1.png")
+    images = load(folder).images
+    assert np.array_equal(images[0], np.repeat(picture(1)[..., :1], 3, 2))
+    assert (images[1] == 255).all()
+
+
+def test_pictures_of_other_sizes_are_made_equal(folder: Path,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(picture(5, 60, 40)).save(folder / "basophil" / "wide.png")
+    assert load(folder).images.shape == (7, SIDE, SIDE, 3)
+    assert "1 of 7 pictures were resized to 24x24" in capsys.readouterr().out
+
+
+def test_a_photograph_is_turned_as_its_camera_says(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture(7)).save(folder / "basophil" / "0.png", exif=exif)
+    assert np.array_equal(load(folder).images[0], np.rot90(picture(7), -1))
+
+
+def bombed(place: Path) -> None:
+    """A small file that claims to be a picture of 900 million pixels."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (struct.pack(">I", len(body)) + kind + body
+                + struct.pack(">I", zlib.crc32(kind + body)))
+
+    place.write_bytes(b"\x89PNG\r\n\x1a\n"
+                      + chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+                      + chunk(b"IDAT", zlib.compress(bytes(100_000))) + chunk(b"IEND", b""))
+
+
+def test_what_is_no_picture_is_marked_and_what_is_no_file_hangs_nothing(folder: Path) -> None:
+    place = folder / "basophil"
+    bombed(place / "3 bomb.png")
+    (place / "4 empty.png").write_bytes(b"")
+    (place / "5 cut.png").write_bytes((place / "0.png").read_bytes()[:300])
+    (place / "6 words.jpg").write_text("not a picture")
+    os.mkfifo(place / "7 pipe.png")
+    os.symlink("/dev/zero", place / "8 zeros.png")
+    os.symlink(place / "nowhere.png", place / "9 dangling.png")
+    (place / "notes.txt").write_text("no picture, and not taken for one")
+    (place / ".hidden.png").write_bytes(b"x")
+    dataset = load(folder)
+    assert len(dataset) == 13
+    assert dataset.unreadable == (3, 4, 5, 6, 7, 8, 9)
+    assert (dataset.images[list(dataset.unreadable)] == 0).all()
+
+
+def test_programs_are_never_called_to_draw_a_picture(folder: Path) -> None:
+    (folder / "basophil" / "9.eps").write_text(
+        "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 24\nshowpage\n")
+    assert load(folder).unreadable == (3,)
+
+
+def test_links_that_lead_back_are_not_followed(folder: Path) -> None:
+    os.symlink(folder, folder / "again")
+    os.symlink(folder, folder / "basophil" / "deep")
+    os.symlink(folder.parent, folder / "up")
+    dataset = load(folder)
+    assert dataset.class_names == ("basophil", "monocyte")
+    assert len(dataset) == 6
+
+
+def test_a_linked_class_is_read(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Image.fromarray(picture(50)).save(elsewhere / "0.png")
+    os.symlink(elsewhere, folder / "platelet")
+    assert load(folder).class_names == ("basophil", "monocyte", "platelet")
+
+
+def test_nothing_readable_is_one_sentence(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="none of its 2 files"):
+        load(tmp_path)
