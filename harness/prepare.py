@@ -67,9 +67,9 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
     if test is not None:
         held = load(test, images_key, labels_key, labelled=False)
         if held.role == BENCHMARK:
-            raise UserError(f"{test} is of the {BENCHMARK} benchmark, of which the hidden tests are "
-                            "most likely made; it must not choose a contest's entry. Name a test "
-                            "of your own.")
+            raise UserError(f"{test} is of the {BENCHMARK} benchmark, which hidden tests are most "
+                            "likely made of; it must not choose a contest's entry. Name a test of "
+                            "your own.")
         check_classes(held, dataset, test)
         check_leak(dataset, held, source, test)
     return Prepared(dataset, report.group[report.mask], report.to_json(), held)
