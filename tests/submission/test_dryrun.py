@@ -1,5 +1,6 @@
 """The dry run: what the platform would do, what it would refuse, and what a stranger can't do."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -211,8 +212,32 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     start = (f"import subprocess, sys\n"
              f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', '{mark}'])")
     assert run(tmp_path, f"return {LABEL}", start).ok
-    listed = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
-    assert not [c for c in listed if mark.encode() in c]
+    assert not [c for c in command_lines() if mark in c]
+
+
+def test_a_dry_run_that_is_killed_takes_the_strangers_program_with_it(tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "x.zip", {"model.py": zips.predict(
+        "import time; time.sleep(60)", "open('started', 'w')", "import numpy as np")})
+    code = "import sys; from submission.dryrun import dry_run; dry_run(sys.argv[1])"
+    ours = subprocess.Popen([sys.executable, "-c", code, str(path)],
+                            env={**os.environ, "TMPDIR": str(tmp_path)})
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("started")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    ours.kill()
+    ours.wait()
+    while [c for c in command_lines() if str(tmp_path) in c and "ingestion.py" in c]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def command_lines() -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().decode("utf-8", "replace"))
+    return found
 
 
 def test_a_dangerous_zip_is_not_unpacked(tmp_path: Path) -> None:

@@ -88,6 +88,12 @@ def allow(call: Any, rules: int, path: str, rights: int) -> None:
         os.close(handle)
 
 
+def end_with_parent() -> None:
+    """When the dry run is killed, nothing goes on without its limits."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+
+
 def limit_files() -> None:
     """No core dumps, and no file larger than DRY_RUN_FILE bytes."""
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -99,6 +105,7 @@ def limit_files() -> None:
 
 
 if "DRY_RUN_STATE" in os.environ:
+    end_with_parent()
     limit_files()
     close_network()
     clean_path()
