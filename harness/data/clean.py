@@ -36,8 +36,9 @@ class CleaningReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as ``harness clean --json`` writes it; positions are into the given file."""
+        outliers = [{"index": r["index"], "distance": r["distance"]} for r in self.outliers]
         return {"n": len(self.mask), "dropped": self.dropped, "groups": self.groups,
-                "outliers": self.outliers, "suspected_labels": self.suspected_labels,
+                "outliers": outliers, "suspected_labels": self.suspected_labels,
                 "class_counts": self.class_counts(), "content_hash": self.content_hash}
 
     def class_counts(self) -> dict[str, int]:
