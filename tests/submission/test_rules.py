@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import zips
+from broken_zips import BROKEN
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,9 +29,9 @@ def numbers(path: Path) -> list[int]:
     return [f.number for f in rules.check(path)]
 
 
-@pytest.mark.parametrize("name", zips.BROKEN)
+@pytest.mark.parametrize("name", BROKEN)
 def test_each_broken_zip_is_caught_by_its_rule(name: str, tmp_path: Path) -> None:
-    number, files = zips.BROKEN[name]
+    number, files = BROKEN[name]
     found = rules.check(zips.write(tmp_path / "broken.zip", files()))
     assert number in [f.number for f in found], found
     others = [f for f in rules.errors(found) if f.number != number]
@@ -44,12 +45,12 @@ def test_a_good_zip_of_any_style_has_no_error_and_no_warning(name: str, tmp_path
 
 
 def test_there_are_enough_zips() -> None:
-    assert len(zips.BROKEN) >= 20
+    assert len(BROKEN) >= 20
     assert len(zips.GOOD) >= 10
 
 
 def test_every_rule_that_looks_at_code_and_networks_has_a_broken_zip() -> None:
-    covered = {number for number, _ in zips.BROKEN.values()}
+    covered = {number for number, _ in BROKEN.values()}
     special = {1, 2, 3, 5, 11, 14, 15, 21, 29, 33, 35, 47, 54, 55}  # tested below
     assert {r.number for r in rules.RULES} == covered | special
 
@@ -225,7 +226,7 @@ def test_undefined_names_are_found(code: str, name: str) -> None:
 
 
 def test_a_network_whose_weights_alone_are_read_needs_no_old_keras(tmp_path: Path) -> None:
-    newer = zips.BROKEN["newer Keras"][1]()
+    newer = BROKEN["newer Keras"][1]()
     newer["model.py"] = str(newer["model.py"]).replace(
         "self.model = keras.models.load_model(", "self.model = keras.Sequential()\n"
         "        self.model.load_weights(")
@@ -321,7 +322,7 @@ def test_well_known_packages_are_either_present_or_unproven() -> None:
 
 def test_the_command_tells_errors_by_its_code(tmp_path: Path) -> None:
     good = zips.write(tmp_path / "good.zip", zips.template())
-    bad = zips.write(tmp_path / "bad.zip", zips.BROKEN["tensor"][1]())
+    bad = zips.write(tmp_path / "bad.zip", BROKEN["tensor"][1]())
     facts = tmp_path / "facts.json"
     assert CliRunner().invoke(command, [str(good)]).exit_code == 0
     done = CliRunner().invoke(command, [str(bad), "--json", str(facts)])
