@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from harness import terminal
-from harness.prepare import prepare
-from harness.protocol import Protocol
+from harness.again import job_of
 from harness.runs import Run, Store, identity
 from harness.sweep import test_record
 from harness.training.run import Job, Outcome
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.graph import Graph
-from zoo.table import backbone
 
 
 def average(graphs: list[Graph]) -> Graph:
@@ -70,16 +68,6 @@ def check_alike(runs: list[Run]) -> None:
                                 "weights can't be averaged.")
         if run.config["data"]["hash"] != first["data"]["hash"]:
             raise UserError(f"{run.id} was trained on other data than {runs[0].id}.")
-
-
-def job_of(run: Run) -> Job:
-    """The job that the run was, its pictures read again."""
-    config = run.config
-    prepared = prepare(config["data"]["provenance"])
-    if prepared.dataset.content_hash != config["data"]["hash"]:
-        raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
-    return Job(prepared.dataset, prepared.folds(1), backbone(config["backbone"]), None,
-               Protocol(**config["protocol"]), config["seed"])
 
 
 def greedy(job: Job, graphs: list[Graph]) -> list[int]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "models": ("models", "list the backbones and the finished runs"),
     "clean": ("clean", "find pollution, duplicates, outliers and suspected labels in a file"),
     "ensemble": ("ensemble", "join finished runs into one entry of the leaderboard"),
+    "tta": ("tta", "give a finished run test-time augmentation"),
     "soup": ("soup", "average the weights of runs of one backbone"),
     "forecast": ("forecast", "forecast the hidden score of every finished run"),
     "diagnose": ("diagnose", "say why one run loses points, and what usually helps"),

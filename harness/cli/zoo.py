@@ -105,6 +105,8 @@ def finish(store: Any, ids: set[str], json_path: Path | None) -> None:
     if json_path:
         write_json(json_path, rows)
     terminal.say("leaderboard.md is up to date.")
+    if len(rows) > 1:
+        terminal.say("Averaging good runs usually adds a point: harness ensemble")
     terminal.next_command("harness submission" if str(store.folder) == "runs"
                           else f"harness submission --runs {store.folder}")
 

@@ -48,3 +48,20 @@ def test_runs_of_several_seeds_become_one_run(
     for k in souped:
         assert np.allclose(souped[k], np.mean([e[k] for e in each], 0), atol=1e-6)
     assert harness("soup", ids[0], ids[0]).exit_code == 2
+
+
+@pytest.mark.slow
+def test_test_time_augmentation_is_a_run_that_predicts_the_mean_of_its_views(
+        line: Path, here: Path) -> None:
+    shutil.copy(line / "contest.npz", here)
+    shutil.copytree(line / "runs", here / "runs")
+    run = Store("runs").finished()[0]
+    result = harness("tta", run.id, "--views", "flip")
+    assert result.exit_code == 0, result.output
+    made = next(r for r in Store("runs").finished() if r.config["protocol"]["tta"] == "flip")
+    images = made.sample()["images"]
+    one = load_classifier(run.id)
+    mean = (one.predict(images) + one.predict(images[:, :, ::-1])) / 2
+    assert np.allclose(load_classifier(made.id).predict(images), mean, atol=1e-5)
+    assert np.allclose(made.predictions()["validation"][made.sample()["position"]], mean,
+                       atol=1e-5)

@@ -1,0 +1,35 @@
+"""harness tta: a finished run that looks at each picture several times."""
+
+import click
+
+from harness.cli import options
+
+
+@click.command()
+@click.argument("id", metavar="RUN")
+@click.option("--views", default="dihedral", show_default=True,
+              type=click.Choice(["flip", "dihedral"]),
+              help="flip: the picture and its mirror image. dihedral: all eight orientations.")
+@options.runs
+def command(id: str, views: str, runs: str) -> None:
+    """Average a run's probabilities over turned and mirrored views, as an entry of its own.
+
+    Nothing is trained; prediction costs two or eight times as much.
+
+    \b
+    harness tta 20261125-101530-vgg16 --views flip
+    """
+    from harness import forecasts, leaderboard, terminal, tta
+    from harness.runs import Store
+
+    store = Store(runs)
+    run = store.run(id)
+    made = tta.make(store, run, views)
+    forecasts.update(store)
+    leaderboard.write(store)
+    rows = [r for r in leaderboard.records(store) if r["run"] in (made.id, run.id)]
+    terminal.print_table([leaderboard.shown(r) for r in rows],
+                         {k: leaderboard.COLUMNS[k] for k in (
+                             "rank", "backbone", "protocol", "validation", "forecast", "interval",
+                             "milliseconds", "run")}, title="With and without")
+    terminal.next_command(f"harness submission --run {made.id}")
