@@ -14,5 +14,5 @@ def job_of(run: Run) -> Job:
     prepared = prepare(config["data"]["provenance"])
     if prepared.dataset.content_hash != config["data"]["hash"]:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
-    return Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]), None,
-               Protocol(**config["protocol"]), config["seed"])
+    return Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
+               None, Protocol(**config["protocol"]), config["seed"])
