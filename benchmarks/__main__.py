@@ -20,7 +20,8 @@ PARTS = {
               "split, epochs and batch."),
     "trunk": ("Frozen backbones", "Pictures of 96 x 96 a second through the network without its "
               "top: Keras' own, compiled, against ours in the number type that this machine is "
-              "fastest in. `ratio`: the median of interleaved rounds; `low`, `high`: their range."),
+              "fastest in. `ratio`: the median of interleaved rounds; `low`, `high`: their range; "
+              "`processor`: the ratio of processor time, which other programs hardly touch."),
     "augmentation": ("Augmentation", "Pictures of 96 x 96 a second: our policies, Keras' layers, "
                      "tf.image."),
     "cleaning": ("Cleaning", "Duplicates, near-duplicates, pollution and suspected labels."),

@@ -73,10 +73,11 @@ def one(name: str, rounds: int) -> dict[str, Any]:
     found = {kind: ratio(stock, partial(call, program, x), rounds)
              for kind, program in every.items()}
     kind = next((k for k in found if k != "float32"), "float32")
-    best = found[kind]
+    best, exact = found[kind], found["float32"]
     return {"backbone": name, "number type": kind, "stock": batch / best["plain"],
-            "ours": batch / best["ours"], **{k: best[k] for k in ("ratio", "low", "high")},
-            "float32 ratio": spread(found["float32"]),
+            "ours": batch / best["ours"],
+            **{k: best[k] for k in ("ratio", "low", "high", "processor")},
+            "float32 ratio": spread(exact), "float32 processor": exact["processor"],
             "float32 difference": float(np.abs(got - expected).max() / np.abs(expected).max())}
 
 
@@ -86,7 +87,8 @@ def call(program: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
 
 def measure(names: tuple[str, ...] = NAMES, rounds: int = ROUNDS) -> list[dict[str, Any]]:
     """[{"backbone", "number type", "stock", "ours" (pictures/s), "ratio", "low", "high",
-    "float32 ratio", "float32 difference"}], and a last row with the ratios' geometric mean."""
+    "processor", "float32 ratio", "float32 processor", "float32 difference"}], and a last row with
+    the geometric means."""
     import keras
 
     rows = []
@@ -94,8 +96,8 @@ def measure(names: tuple[str, ...] = NAMES, rounds: int = ROUNDS) -> list[dict[s
         rows.append(one(name, rounds))
         keras.backend.clear_session()
         print(rows[-1], file=sys.stderr, flush=True)
-    mean = statistics.geometric_mean([r["ratio"] for r in rows])
-    return [*rows, {"backbone": "geometric mean", "ratio": mean}]
+    means = {k: statistics.geometric_mean([r[k] for r in rows]) for k in ("ratio", "processor")}
+    return [*rows, {"backbone": "geometric mean", **means}]
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def fold_back(graph: Graph) -> Graph:
         before = done.get(node.inputs[0])
         if before is not None and users[graph[node.name].inputs[0]] == 1 \
                 and (folded := absorbed(before, node, arrays)) is not None:
+            del done[before.name]  # it moves to this node's place, so that the last stays the last
             done[before.name] = folded
             alias[node.name] = before.name
         else:

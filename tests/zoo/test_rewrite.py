@@ -89,6 +89,15 @@ def test_nothing_is_folded_behind_an_activation():
     assert difference(np.asarray(run(fast(graph), x)), np.asarray(run(graph, x))) < 1e-6
 
 
+def test_the_output_stays_the_output():
+    graph = convolution(Node("other", "activation", ("input",), {"activation": "relu"}),
+                        Node("n", "affine", ("c",), {}, ("scale",)),
+                        n_scale=np.float32([2, 3, 4, 5]))
+    x = np.random.default_rng(1).standard_normal((2, 6, 6, 3)).astype("float32")
+    assert [n.name for n in fast(graph).nodes] == ["other", "c"]
+    assert difference(np.asarray(run(fast(graph), x)), np.asarray(run(graph, x))) < 1e-6
+
+
 def test_softmax_stays_a_node_of_its_own():
     nodes = (Node("logits", "dense", ("input",), {}, ("kernel",)),
              Node("probabilities", "activation", ("logits",), {"activation": "softmax"}))
