@@ -103,7 +103,7 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
                if dropped.get(same[0], {}).get("reason") != "pollution"]
     first = np.array([same[0] for same in genuine], np.int64)
     near = first[near_duplicates(dataset.images[first])]
-    exact = np.array([(same[0], i) for same in genuine for i in same[1:]], np.int64)
+    exact = np.array([(same[0], i) for same in contents for i in same[1:]], np.int64)
     group = grouped(len(dataset), np.concatenate([near, exact.reshape(-1, 2)]))
 
     left = np.array([i for i in range(len(dataset)) if i not in dropped], np.int64)
