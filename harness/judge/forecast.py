@@ -46,7 +46,8 @@ class Forecast:
 class Way(Protocol):
     """What every way offers. ``target``: name of a run -> its probabilities (n, K)."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]: ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.judge import hidden, pairs
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, same_suite
 from harness.judge.forecast import Forecast, History
 from harness.judge.hidden import expit, logit
 from harness.judge.intervals import sampling_error
@@ -35,15 +35,31 @@ def prior(evidence: Sequence[Evidence], seed: int = 0) -> Prior:
     All runs meet the same simulated tests, so a test that is hard for one is so for others.
     """
     theta = hidden.imagine(seed)
-    outcomes = np.stack([logit(hidden.accuracies(e, theta), len(e.label)) for e in evidence])
+    outcomes = logit(hidden.accuracies(evidence, theta), min(len(e.label) for e in evidence))
     accuracy = expit(outcomes.mean(1))
     steep = 1 / (accuracy * (1 - accuracy))  # of the logit
     errors = np.array([sampling_error(e.right, e.source, hidden.expected(e)) for e in evidence])
     sampling = (errors * steep) ** 2
     offset, spread = (2 * np.sqrt(steep) * x for x in pairs.level())
     covariance = (np.atleast_2d(np.cov(outcomes)) + np.outer(spread, spread)
-                  + np.diag(OWN ** 2 + sampling))
+                  + OWN ** 2 * likeness(evidence) + np.diag(sampling))
     return Prior(outcomes.mean(1) + offset, covariance, sampling)
+
+
+def likeness(evidence: Sequence[Evidence]) -> np.ndarray:
+    """(M, M): how alike the runs' mistakes are, beyond what is hard for all of them.
+
+    Runs that fail on the same pictures of the suite will on the same unseen operations. 1 on the
+    diagonal; 0 between runs that were judged on different suites.
+    """
+    if len(evidence) < 3 or not same_suite(list(evidence)):
+        return np.eye(len(evidence))
+    right = np.stack([e.right for e in evidence])
+    own = right - right.mean(0)
+    scale = np.sqrt((own ** 2).mean(1)) + 1e-9
+    alike = (own @ own.T) / own.shape[1] / np.outer(scale, scale)
+    np.fill_diagonal(alike, 1.0)
+    return alike
 
 
 @dataclass(frozen=True)

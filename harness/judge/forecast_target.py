@@ -23,7 +23,8 @@ from zoo.errors import UserError
 SMALLEST = 1e-4   # a probability's floor under a logarithm
 PENALTY = 1.0     # of the logistic model, on standardized features
 STEPS = 12        # of Newton's method, which is at rest after fewer
-FLOOR = 0.05      # the least deviation on the logit scale that is believed
+FLOOR = 0.1       # the least deviation on the logit scale that is believed
+FAR = 0.15        # and what is added for each unit of the logit scale between suite and target
 SEVERAL = "agreement of {n} runs means on the target what it means under known distortions"
 ALONE = "the run's confidence means on the target what it means under known distortions"
 
@@ -62,8 +63,9 @@ class Target:
         steep = 1 / max(p.mean() * (1 - p.mean()), 1 / n)
         chance = np.sqrt((p * (1 - p)).sum()) / n  # of these pictures, given their probabilities
         sampling = np.hypot(sampling_error(evidence.right, evidence.source), chance) * steep
-        return made(self.name, evidence, mean, float(np.hypot(spread, sampling)), float(sampling),
-                    words)
+        far = FAR * abs(mean - float(logit(evidence.plain, len(evidence.label))))
+        deviation = float(np.sqrt(spread ** 2 + far ** 2 + sampling ** 2))
+        return made(self.name, evidence, mean, deviation, float(sampling), words)
 
 
 def checked(evidence: Evidence, target: Mapping[str, np.ndarray]) -> np.ndarray:

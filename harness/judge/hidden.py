@@ -5,6 +5,8 @@ it stacks and how strong it is are unknown; each simulated test draws them anew.
 same simulated tests, so what the tests have in common shows in all runs' accuracies together.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from harness.augment import FAMILIES
@@ -37,16 +39,18 @@ def expected(evidence: Evidence) -> np.ndarray:
     return weight / weight.sum()
 
 
-def weights(evidence: Evidence, theta: np.ndarray) -> np.ndarray:
-    """Weights (S, m), each row's sum 1, of the suite's rows in the tests ``theta`` (S, p)."""
-    log = theta @ design(evidence.operation, evidence.strength, FAMILIES).T
-    tilted = np.exp(log - log.max(1, keepdims=True)) * expected(evidence)
-    return tilted / tilted.sum(1, keepdims=True)
-
-
-def accuracies(evidence: Evidence, theta: np.ndarray) -> np.ndarray:
-    """Accuracy (S,) of the run on the simulated tests ``theta`` (S, p)."""
-    return weights(evidence, theta) @ evidence.right
+def accuracies(evidence: Sequence[Evidence], theta: np.ndarray) -> np.ndarray:
+    """Accuracy (M, S) of each run on each of the simulated tests ``theta`` (S, p)."""
+    tilts: dict[tuple[bytes, bytes], np.ndarray] = {}  # of each suite, how tests weigh its rows
+    found = []
+    for e in evidence:
+        suite = (e.operation.tobytes(), e.strength.tobytes())
+        if suite not in tilts:
+            log = theta @ design(e.operation, e.strength, FAMILIES).T
+            tilts[suite] = np.exp(log - log.max(1, keepdims=True))
+        weight = expected(e)
+        found.append(tilts[suite] @ (weight * e.right) / (tilts[suite] @ weight))
+    return np.stack(found)
 
 
 def logit(p: np.ndarray | float, n: int | None = None) -> np.ndarray:

@@ -26,7 +26,8 @@ def rows(runs: Iterable[Any], entries: Iterable[Any]) -> list[dict[str, Any]]:
             continue
         validation = float(run.metrics["validation"]["accuracy"])
         evidence = of_run(run)
-        same = next((f for f in run.forecasts if abs(f["forecast"] - entry.forecast) < 1e-9), {})
+        same: dict[str, Any] = next(
+            (f for f in run.forecasts if abs(f["forecast"] - entry.forecast) < 1e-9), {})
         low, high = same.get("low"), same.get("high")
         found.append({
             "run": run.id, "time": entry.changed, "score": entry.score,
