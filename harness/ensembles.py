@@ -135,7 +135,7 @@ def mean(arrays: list[np.ndarray]) -> np.ndarray:
 
 def candidates(store: Store) -> list[Run]:
     """The single runs on the newest data set that were judged on the same pictures."""
-    single = [r for r in store.finished() if "members" not in r.config]
+    single = [r for r in store.whole() if "members" not in r.config]
     if not single:
         raise UserError(f"{store.folder} holds no finished run. Make some with: harness zoo")
     newest = single[-1]

@@ -14,7 +14,7 @@ def update(store: Store) -> list[dict[str, object]]:
 
     returned = Ledger(store.folder / "ledger.jsonl").scores()
     groups: dict[str, list[Run]] = {}
-    for run in store.finished():
+    for run in store.whole():
         groups.setdefault(run.config["data"]["hash"], []).append(run)
     made: list[dict[str, object]] = []
     for runs in groups.values():

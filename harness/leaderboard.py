@@ -28,7 +28,7 @@ def records(store: Store, select: str = "forecast") -> list[dict[str, Any]]:
     from submission.ledger import Ledger
 
     returned = Ledger(store.folder / "ledger.jsonl").scores()
-    found = [record(run, returned.get(run.id)) for run in store.finished()]
+    found = [record(run, returned.get(run.id)) for run in store.whole()]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in found:
         groups.setdefault(row["data"], []).append(row)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.records import check_arrays, read_record, require
 from zoo.errors import UserError
-from zoo.files import content_hash, read_json, write_text
+from zoo.files import content_hash, write_text
 
 DONE = "done"
 
@@ -45,14 +46,12 @@ class Run:
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
-        path = self.folder / "history.json"
-        return list(read_json(path)) if path.is_file() else []
+        return self._list("history")
 
     @property
     def forecasts(self) -> list[dict[str, Any]]:
         """The forecasts on record; none where none was made."""
-        path = self.folder / "forecast.json"
-        return list(read_json(path)) if path.is_file() else []
+        return self._list("forecast")
 
     def predictions(self) -> dict[str, np.ndarray]:
         return self._arrays("predictions")
@@ -65,27 +64,31 @@ class Run:
         """Some validation pictures, and their positions in the validation arrays."""
         return self._arrays("sample")
 
+    def check(self) -> None:
+        """Raise UserError where a record that every command needs is damaged."""
+        require(self.config, "config")
+        require(self.metrics, "metrics")
+        require(self.forecasts, "forecast")
+
     @property
     def classifier_folder(self) -> Path:
         return self.folder / "classifier"
 
     def _record(self, name: str) -> dict[str, Any]:
-        value = read_json(self.folder / f"{name}.json")
-        if not isinstance(value, dict):
-            raise UserError(f"{self.folder / name}.json is no record of a run. Delete the run's "
-                            "folder, or train it again.")
+        value: dict[str, Any] = read_record(self.folder / f"{name}.json")
         return value
 
+    def _list(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / f"{name}.json"
+        return list(read_record(path)) if path.is_file() else []
+
     def _arrays(self, name: str) -> dict[str, np.ndarray]:
-        import zipfile
-        import zlib
+        """Raises UserError for a file that is damaged, or that grows too much when expanded."""
+        from harness.data.archives import Npz
 
         path = self.folder / f"{name}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as z:
-                return {key: z[key] for key in z.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
-            raise UserError(f"{path} can't be read ({e}). Train the run again.") from e
+        with Npz(path) as arrays:
+            return check_arrays(path, {key: arrays.read(key) for key in arrays.keys})
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,19 @@ class Store:
         if not self.folder.is_dir():
             return []
         return [Run(d) for d in sorted(self.folder.iterdir()) if (d / DONE).is_file()]
+
+    def whole(self) -> list[Run]:
+        """Finished runs whose records can be used, oldest first; the others are pointed out."""
+        from harness.terminal import warn
+
+        found = []
+        for run in self.finished():
+            try:
+                run.check()
+                found.append(run)
+            except UserError as e:
+                warn(f"{run.id} is left out. {e}")
+        return found
 
     def run(self, id: str) -> Run:
         """The finished run of this id, or of the only id that begins like this."""

@@ -73,7 +73,7 @@ def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
     if returned is None:
         returned = list(Ledger(store.folder / "ledger.jsonl").scores().items())
     groups: dict[str, list[Any]] = {}
-    for run in store.finished():
+    for run in store.whole():
         groups.setdefault(run.config["data"]["hash"], []).append(run)
     made: list[dict[str, Any]] = []
     for runs in groups.values():

@@ -123,13 +123,13 @@ def test_runs_on_other_pictures_are_not_compared_picture_by_picture(store, tmp_p
 
 def test_the_command_that_repeats_a_run_holds_every_changed_field(store):
     config = dict(store.finished()[0].config)
-    config["protocol"] = {**config["protocol"], "name": "seed+", "views": 3,
+    config["protocol"] = {**config["protocol"], "name": "seed+", "views": 7,
                           "boundary": "half", "wise": True}
     config["data"] = {**config["data"], "provenance": "my cells; rm -rf ~.npz"}
     config |= {"folds": 5, "seed": 2, "weights": {"origin": "random"}}
     command = sections.reproduce(config)
     assert command.startswith("harness zoo --data 'my cells; rm -rf ~.npz' --backbones vgg16 ")
-    for words in ("--weights none", "--protocol seed ", "--set views=3", "--set boundary=half",
+    for words in ("--weights none", "--protocol seed ", "--set views=7", "--set boundary=half",
                   "--set wise=true", "--folds 5", "--seeds 3"):
         assert words in command + " "
 
