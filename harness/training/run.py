@@ -69,9 +69,9 @@ class Outcome:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
 
     def classifier(self, job: Job) -> Classifier:
-        """The mean of all folds' members."""
-        return Classifier(tuple(fast(m) for m in self.members), job.dataset.class_names,
-                          job.protocol.tta)
+        """The mean of all folds' members. Saved as trained, with its batch norms: what predicts
+        rewrites it for speed."""
+        return Classifier(tuple(self.members), job.dataset.class_names, job.protocol.tta)
 
 
 def train(job: Job, cache: Cache) -> Outcome:
