@@ -66,11 +66,11 @@ def command(source: str, images_key: str, labels_key: str, keep: Path | None, dr
                          title="Class balance")
     terminal.say(f"{report.summary()} {len(report.groups):,} groups of near-duplicates stay "
                  "together in splits.")
+    if json_path:
+        write_json(json_path, facts)
     if figures:
         from harness.data.figures import write
 
         for path in write(dataset, report, figures):
             terminal.say(f"Drawn: {path}")
-    if json_path:
-        write_json(json_path, facts)
     terminal.next_command(f"harness zoo --data {source}")
