@@ -89,7 +89,7 @@ def say_honesty(store: Any) -> None:
     from submission.ledger import Ledger
 
     entries = Ledger(store.folder / "ledger.jsonl").entries()
-    rows = honesty.summary(honesty.rows(store.finished(), entries))
+    rows = honesty.summary(honesty.rows(store.whole(), entries))
     terminal_rows = [{**r, "error": f"{r['error']:.1f}",
                       "inside": None if r["inside"] is None else f"{100 * r['inside']:.0f} %"}
                      for r in rows]
