@@ -1,6 +1,6 @@
 """From a source to what jobs train on: load, clean, check for leaks, split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,22 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
             raise UserError(f"{test} is of the {BENCHMARK} benchmark, which hidden tests are most "
                             "likely made of; it must not choose a contest's entry. Name a test of "
                             "your own.")
-        check_classes(held, dataset, test)
+        held = aligned(held, dataset, test)
         check_leak(dataset, held, source, test)
     return Prepared(dataset, report.group[report.mask], report.to_json(), held)
 
 
-def check_classes(test: Dataset, dataset: Dataset, name: str) -> None:
+def aligned(test: Dataset, dataset: Dataset, name: str) -> Dataset:
+    """``test`` with its labels numbered as the training data's are, by the classes' names."""
+    known = dataset.class_names
+    if test.labelled and test.class_names and test.class_names != known:
+        unknown = [c for c in test.class_names if c not in known]
+        if unknown:
+            raise UserError(f"{name} has the class {unknown[0]!r}, which the training data doesn't "
+                            f"have. It has: {', '.join(known[:20])}.")
+        number = np.array([known.index(c) for c in test.class_names])
+        test = replace(test, labels=number[test.labels], class_names=known)
     if test.labelled and test.labels.max() >= len(dataset.class_names):
         raise UserError(f"{name} has the label {test.labels.max()}, but the training data has "
                         f"{len(dataset.class_names)} classes, 0..{len(dataset.class_names) - 1}.")
+    return test
