@@ -3,7 +3,7 @@
     python -m benchmarks.ablation --data training_set.npz --test shifted.npz --weights DIR
 
 Runs are kept in runs-ablation, so that the study goes on where it stopped. The table is written to
-docs/ablation.md. What decides is accuracy on held-out distortions; the test file is only shown.
+docs/ablation.md. What decides is accuracy on the stress suite; the test file is only shown.
 """
 
 from pathlib import Path
@@ -56,7 +56,7 @@ def main(data: str, test: str | None, weights: str, backbones: str, seeds: int,
     lines = ["# What each part of `strong` earns", "",
              f"`{' '.join(['python -m benchmarks.ablation', '--data', Path(data).name])}`; "
              f"{len(prepared.dataset):,} pictures, {seeds} seed(s). Accuracy in per cent; suite: "
-             "on distortions that the policy never shows.", ""]
+             "on distorted validation pictures.", ""]
     for name in names:
         rows = []
         for part in wanted:
@@ -79,7 +79,7 @@ def summary(runs: list[Any]) -> list[str]:
 
     minutes = mean(sum(r.environment["seconds"].values()) / 60 for r in runs)
     return [over([r.metrics["validation"]["accuracy"] for r in runs]),
-            over([r.metrics["suite"]["held_out"] for r in runs]),
+            over([r.metrics["suite"]["all"] for r in runs]),
             over([(r.metrics["test"] or {}).get("accuracy") for r in runs]), f"{minutes:.1f}"]
 
 

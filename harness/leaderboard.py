@@ -53,7 +53,7 @@ def record(run: Run, returned: float | None = None) -> dict[str, Any]:
         "data_name": config["data"]["name"], "folds": config["folds"], "seed": config["seed"],
         "validation": validation["accuracy"], "test": test and test["accuracy"],
         "gap": test and validation["accuracy"] - test["accuracy"],
-        "suite": found["suite"]["held_out"],
+        "suite": found["suite"]["all"],
         "forecast": expected, "low": forecast.get("low"), "high": forecast.get("high"),
         "returned": returned,
         "error": None if returned is None or expected is None else abs(expected - returned),

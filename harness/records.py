@@ -22,13 +22,20 @@ MEND = "Delete the run's folder, or train it again."
 LONGEST = 10_000  # characters of a word
 
 
+class Missing(UserError, KeyError):
+    """A field that isn't there, for people and for whoever expects a KeyError of a dict."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Record(dict[str, Any]):
     """A part of a record; ``path`` is the file that it is from."""
 
     path: Path = Path()
 
     def __missing__(self, key: str) -> Any:
-        raise UserError(f"{self.path} has no {key!r}: it is damaged, or of another version. {MEND}")
+        raise Missing(f"{self.path} has no {key!r}: it is damaged, or of another version. {MEND}")
 
 
 def number(value: Any) -> bool:
@@ -70,7 +77,7 @@ SHAPES: dict[str, Any] = {
     "config": {"backbone": word, "weights": {"origin": word}, "protocol": {"name": word},
                "data": {"hash": word, "name": word, "provenance": word, "classes": words},
                "folds": whole, "seed": whole, "identity": word, "members": words},
-    "metrics": {"validation": JUDGED, "test": optional, "suite": {"held_out": optional(share)},
+    "metrics": {"validation": JUDGED, "test": optional, "suite": {"all": optional(share)},
                 "parameters": whole, "milliseconds": amount},
     "environment": {"seconds": dict},
     "history": [{}],

@@ -40,7 +40,7 @@ def make(store: Store, runs: list[Run]) -> Run:
         raise UserError("A soup needs at least two runs of one backbone: train some with "
                         "--seeds 3.")
     check_alike(runs)
-    ranked = sorted(runs, key=lambda r: -(r.metrics["suite"]["held_out"] or 0.0))
+    ranked = sorted(runs, key=lambda r: -(r.metrics["suite"]["all"] or 0.0))
     job = job_of(ranked[0])
     graphs = [Classifier.load(r.classifier_folder).graphs[0] for r in ranked]
     used = greedy(job, graphs)
@@ -77,7 +77,7 @@ def greedy(job: Job, graphs: list[Graph]) -> list[int]:
     held = job.folds[0][1]
     suite = make_suite(job.dataset.images[held], job.dataset.labels[held], job.protocol.policy,
                        seed=0, budget=job.protocol.suite)
-    rows = suite.held_out & (suite.operation != "clean")
+    rows = suite.operation != "clean"
 
     def accuracy(chosen: list[int]) -> float:
         graph = average([graphs[i] for i in chosen])

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 KNOWS = {"zoo": {"zoo"}, "submission": {"submission", "zoo"},
          "harness": {"harness", "submission", "zoo"}}
-MAY = ("sweep.py", "jobs.py", "search.py", "doctor.py")  # they drive training, or say what is installed
+# They drive training, or say what is installed.
+MAY = ("sweep.py", "jobs.py", "search.py", "doctor.py")
 OURS = set(KNOWS) | {"tests", "benchmarks"}
 
 

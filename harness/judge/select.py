@@ -1,7 +1,7 @@
 """Which run to send: small named strategies over the records of runs.
 
 A record is a dict of metrics as the leaderboard makes them: "low" (the forecast's lower end),
-"forecast", "suite" (accuracy on held-out distortions), "validation", "worst precision".
+"forecast", "suite" (accuracy on all distortions), "validation", "worst precision".
 Adding a strategy is adding a row.
 """
 
@@ -31,7 +31,7 @@ class Strategy:
 STRATEGIES = {s.name: s for s in (
     Strategy("forecast", ("low", "forecast", "suite", "validation"),
              "the lower end of the forecast's interval"),
-    Strategy("suite", ("suite", "validation"), "accuracy on distortions that training never saw"),
+    Strategy("suite", ("suite", "validation"), "accuracy on distorted validation pictures"),
     Strategy("validation", ("validation", "suite"), "accuracy on clean validation pictures"),
     Strategy("worst-class", ("worst precision", "validation"),
              "precision of the worst class on validation"),

@@ -130,8 +130,8 @@ def test_runs_without_forecast_suite_or_test_are_shown_with_what_they_have(tmp_p
         (run.folder / "suite.npz").unlink()
         write_json(run.folder / "forecast.json", [])
         write_json(run.folder / "history.json", [])
-        write_json(run.folder / "metrics.json", {**run.metrics, "suite": {"held_out": None,
-                                                                          "trained_on": None}})
+        nothing = {"all": None, "held_out": None, "trained_on": None}
+        write_json(run.folder / "metrics.json", {**run.metrics, "suite": nothing})
     text = page(store, tmp_path)
     assert "no forecast was made, so expect less" in text
     assert "Under distortion" not in text
