@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import check_arrays, read_record, require
+from harness.records import check_arrays, read_record, refuse, require
 from zoo.errors import UserError
 from zoo.files import content_hash, write_text
 
@@ -54,15 +54,26 @@ class Run:
         return self._list("forecast")
 
     def predictions(self) -> dict[str, np.ndarray]:
-        return self._arrays("predictions")
+        found = self._arrays("predictions")
+        refuse(found["validation"].shape[1] != len(self.config["data"]["classes"]),
+               self.folder / "predictions.npz", "the number of classes")
+        return found
 
     def suite(self) -> dict[str, np.ndarray]:
         """The stress suite's outcome; empty where none was run."""
-        return self._arrays("suite") if (self.folder / "suite.npz").is_file() else {}
+        if not (self.folder / "suite.npz").is_file():
+            return {}
+        found = self._arrays("suite")
+        refuse(found["probabilities"].shape[1] != len(self.config["data"]["classes"]),
+               self.folder / "suite.npz", "the number of classes")
+        return found
 
     def sample(self) -> dict[str, np.ndarray]:
         """Some validation pictures, and their positions in the validation arrays."""
-        return self._arrays("sample")
+        found, judged = self._arrays("sample"), len(self.predictions()["validation"])
+        refuse(bool((found["position"] >= judged).any() or (found["position"] < 0).any()),
+               self.folder / "sample.npz", "position")
+        return found
 
     def check(self) -> None:
         """Raise UserError where a record that every command needs is damaged."""
