@@ -110,7 +110,7 @@ def fields() -> Iterator[tuple[str, Change]]:
             yield f"config {path} = {value!r}", put("config.json", value, *path)
     for path in (("validation",), ("test",), ("suite",), ("parameters",), ("milliseconds",),
                  ("validation", "accuracy"), ("validation", "worst_class"),
-                 ("validation", "worst_class", "recall"), ("suite", "held_out")):
+                 ("validation", "worst_class", "recall"), ("suite", "all")):
         yield f"metrics without {path}", without("metrics.json", *path)
         for value in (None, "0.9", [], {}, float("nan"), float("inf"), -5, 10 ** 400):
             yield f"metrics {path} = {value!r:.20}", put("metrics.json", value, *path)
