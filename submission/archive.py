@@ -45,8 +45,9 @@ class Archive:
 
     @cached_property
     def entries(self) -> list[zipfile.ZipInfo]:
-        """All files, no folders."""
-        return [i for i in self.zip.infolist() if not i.is_dir()] if self.zip else []
+        """Files, no folders; of an archive with too many, only as many as show that."""
+        infos = self.zip.infolist() if self.zip else []
+        return [i for i in infos if not i.is_dir()][:ENTRIES + 1]
 
     @cached_property
     def names(self) -> list[str]:
@@ -108,7 +109,7 @@ class Archive:
         """Why the archive as a whole is too much, None where it isn't."""
         total = sum(self.sizes.values())
         if len(self.entries) > ENTRIES:
-            return f"it holds {len(self.entries):,} files, more than {ENTRIES:,}"
+            return f"it holds more than {ENTRIES:,} files"
         if total > TOTAL:
             return f"it would unpack to {total / 1e9:.1f} GB, more than {TOTAL / 1e9:.1f}"
         return None

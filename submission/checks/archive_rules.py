@@ -1,6 +1,7 @@
 """Rules 1 to 15: the archive and what lies in it."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator
 
 from submission.checks.facts import Facts
@@ -34,8 +35,7 @@ def dangerous(f: Facts) -> Iterator[str]:
 
 
 def twice(f: Facts) -> Iterator[str]:
-    names = f.archive.names
-    for name in sorted({n for n in names if names.count(n) > 1}):
+    for name in sorted(n for n, count in Counter(f.archive.names).items() if count > 1):
         yield f"{name} is in the archive more than once; which one counts is not defined."
 
 
