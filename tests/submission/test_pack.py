@@ -10,13 +10,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 
 from submission import dryrun, pack, rules
 from submission.dryrun import dry_run
 from submission.runtimes import PLATFORM, python_of
+from tests.submission import networks
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.graph import Graph, Node

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from networks import difference, output, shake
 
+from tests.zoo.networks import difference, output, shake
 from zoo.read import READERS, read, steady_name
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from networks import difference, keras_and_graph, output, pictures, shake, side
 
+from tests.zoo.networks import difference, keras_and_graph, output, pictures, shake, side
 from zoo.graph import Graph, Node, run
 from zoo.read import read
 from zoo.rewrite import fast, ungroup

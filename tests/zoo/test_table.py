@@ -4,8 +4,8 @@ import importlib
 
 import numpy as np
 import pytest
-from networks import MODULES, difference, keras_and_graph, output, pictures, shake, side
 
+from tests.zoo.networks import MODULES, difference, keras_and_graph, output, pictures, shake, side
 from zoo.errors import UserError
 from zoo.rewrite import fast
 from zoo.split import cut, join
