@@ -157,7 +157,19 @@ class Ledger:
                 continue            # empty, or torn by a crash
             if isinstance(line, dict) and all(isinstance(line.get(name), str)
                                               for name in ("attempt", "time")):
-                yield line
+                yield {name: value for name, value in line.items() if sound(name, value)}
+
+
+def sound(name: str, value: Any) -> bool:
+    """Whether a field of a line, perhaps a stranger's, holds what it should."""
+    if name in ("score", "forecast"):
+        return value is None or (type(value) in (int, float) and math.isfinite(value)
+                                 and 0 <= value <= 1)
+    if name == "scores":
+        return isinstance(value, dict)
+    if name in ("submission", "size", "competition", "phase_id"):
+        return value is None or type(value) is int
+    return value is None or isinstance(value, str)
 
 
 def _newline(handle: int) -> str:

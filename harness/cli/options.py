@@ -48,7 +48,7 @@ def read_positions(path: Path | None) -> tuple[int, ...]:
     except (OSError, UnicodeDecodeError) as e:
         raise UserError(f"{path} can't be read as a list of positions ({e}).") from e
     words = text.replace(",", " ").split()
-    wrong = [w for w in words if not w.isdecimal()]
+    wrong = [w[:20] for w in words if not w.isdecimal() or len(w) > 18]
     if wrong:
         raise UserError(f"{path} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
     return tuple(int(w) for w in words)

@@ -13,6 +13,7 @@ from harness.judge.select import order, strategy
 from harness.report import cleaning, ledger, sections
 from harness.report.damage import DAMAGE
 from harness.runs import Run, Store
+from harness.terminal import visible
 from zoo.errors import UserError
 from zoo.files import write_text
 
@@ -147,6 +148,7 @@ def environment() -> Any:
     here = Path(__file__).parent
     style, script = ((here / name).read_text("utf-8") for name in ("page.css", "page.js"))
     made = Environment(loader=PackageLoader("harness", "report"), autoescape=True,
+                       finalize=harmless,
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(percent=percent, count=count)
     made.globals.update(
@@ -157,6 +159,11 @@ def environment() -> Any:
 
 def percent(value: float | None, digits: int = 1) -> str:
     return "" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def harmless(value: Any) -> Any:
+    """Words with control characters made visible; what is markup or no word, as it is."""
+    return visible(value) if type(value) is str else value
 
 
 def count(n: int, noun: str) -> str:

@@ -161,7 +161,7 @@ def test_every_change_of_a_record_meets_every_command(command, place, store):
         attack(place, store, change, command)
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "\x1b[2J", "a\nb", "'; rm -rf", "é",
+@pytest.mark.parametrize("name", ["<script>alert(1)<script>", "\x1b[2J", "a\nb", "'; rm -rf", "é",
                                   "-rf", "a" * 200])
 def test_hostile_names_of_runs_are_harmless(name, place, store):
     shutil.copytree(store, place / "runs")
@@ -193,8 +193,7 @@ def test_a_run_that_is_a_link_to_elsewhere_is_not_written_to(place, store):
 def test_histories_from_strangers_end_in_a_sentence(content, place, store):
     shutil.copytree(store, place / "runs")
     (place / "history.csv").write_bytes(content)
-    run("forecast", "--runs", "runs", "--history", "history.csv", allowed=(2,) if len(
-        content) > 9 else (0, 2))
+    run("forecast", "--runs", "runs", "--history", "history.csv")
 
 
 @pytest.mark.parametrize("content", [
@@ -255,7 +254,9 @@ def test_folders_of_pictures_from_strangers_end_in_a_sentence(kind, place):
 def test_weights_from_strangers_end_in_a_sentence(place):
     import h5py
 
-    good_npz(place / "good.npz")
+    rng = np.random.default_rng(0)
+    np.savez(place / "good.npz", images=rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8),
+             labels=np.arange(60) % 2)
     name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
     weights = place / "weights"
     weights.mkdir()

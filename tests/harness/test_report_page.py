@@ -167,12 +167,13 @@ def test_forecasts_are_set_against_what_came_back(tmp_path):
     assert ">returned<" in text
 
 
-def test_a_damaged_ledger_is_a_sentence_on_the_page(tmp_path):
+def test_a_score_that_is_no_number_is_left_out(tmp_path):
     store = make_store(tmp_path / "runs", 1)
     (store.folder / "ledger.jsonl").write_text(
-        '{"attempt": "a", "time": "t", "run": "r", "score": "much", "forecast": 0.5}\n')
+        '{"attempt": "a", "time": "t", "run": "r", "score": "<b>much", "forecast": 0.5}\n')
     text = page(store, tmp_path)
-    assert "The ledger can't be shown" in text
+    assert "No score has come back yet" in text
+    assert "much" not in text
 
 
 def test_cleaning_shows_what_went_and_why(tmp_path):
