@@ -17,7 +17,7 @@ def cli() -> str:
     from harness.cli.main import COMMANDS, group
 
     parts = ["# Commands", "", "Written by `docs/generate.py` from what `--help` says.", ""]
-    parent = click.Context(group, info_name="harness")
+    parent = click.Context(group, info_name="harness", **group.context_settings)
     parts += ["```text", group.get_help(parent), "```", ""]
     for name in COMMANDS:
         command = group.get_command(parent, name)

@@ -26,6 +26,10 @@ def numbers(run: Run) -> dict[str, float]:
 
 def tensorboard(store: Store, run: Run) -> None:
     """Write event files into ``tensorboard`` in the store's folder."""
+    from importlib.util import find_spec
+
+    if find_spec("tensorboard") is None:
+        raise UserError("TensorBoard is not installed: pip install 'shift-harness[tracking]'")
     import tensorflow as tf
 
     writer = tf.summary.create_file_writer(str(store.folder / "tensorboard" / run.id))

@@ -25,7 +25,7 @@ def test_a_field_set_from_text_has_the_fields_type(preset: str) -> None:
 
 
 def test_a_changed_preset_is_named_so_and_an_unchanged_one_is_not() -> None:
-    assert protocol("seed", {"views": "3"}).name == "seed+"
+    assert protocol("seed", {"views": "4"}).name == "seed+"
     assert protocol("seed", {"views": str(PRESETS["seed"].views)}).name == "seed"
 
 

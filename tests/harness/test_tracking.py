@@ -12,6 +12,7 @@ from zoo import UserError
 
 
 def test_tensorboard_gets_every_curve(line: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is an extra")
     import tensorflow as tf
 
     run = Store(line / "runs").finished()[-1]
@@ -42,8 +43,13 @@ def test_mlflow_gets_parameters_numbers_and_curves(
     assert ("stage_2/train_loss", 1) in seen["curves"]
 
 
-def test_a_missing_mlflow_is_a_sentence(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", tracking.TRACKERS)
+def test_a_missing_tracker_is_a_sentence(name: str, line: Path, monkeypatch: pytest.MonkeyPatch
+                                         ) -> None:
+    import importlib.util
+
     monkeypatch.setitem(sys.modules, "mlflow", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     store = Store(line / "runs")
     with pytest.raises(UserError, match=r"shift-harness\[tracking\]"):
-        tracking.mlflow(store, store.finished()[0])
+        tracking.TRACKERS[name](store, store.finished()[0])
