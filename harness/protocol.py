@@ -147,8 +147,8 @@ PRESETS = {
     "seed": Protocol("seed"),
     # A laptop's: minutes instead of hours.
     "quick": Protocol("quick", policy="random", views=1, standardize=True, dense=0, dropout=0.2,
-                      l2=1e-4, epochs_1=20, epochs_2=3, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
-                      warmup=0.1, batch=32, patience=5, suite=600),
+                      l2=1e-4, epochs_1=10, epochs_2=2, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
+                      warmup=0.1, batch=32, patience=5, suite=400),
     # What closes the gap: see docs/protocol.md for what each part earns.
     "strong": Protocol("strong", policy="random", views=5, standardize=True, dense=0, dropout=0.2,
                        l2=1e-4, label_smoothing=0.1, class_weights=False, boundary="half",
