@@ -43,7 +43,7 @@ def programs(name: str) -> dict[str, Callable[[Any], Any]]:
 
     from zoo.backbone import preprocessing
     from zoo.device import number_type
-    from zoo.graph import Graph, run
+    from zoo.graph import Graph, compiled, run
     from zoo.read import read
     from zoo.rewrite import fast
     from zoo.split import join
@@ -59,8 +59,7 @@ def programs(name: str) -> dict[str, Callable[[Any], Any]]:
         return model(run(front, x), training=False)
 
     return {"stock": tf.function(stock, autograph=False),
-            **{kind: tf.function(lambda x, kind=kind: run(ours, x, number_type=kind),
-                                 autograph=False) for kind in {"float32", number_type()}}}
+            **{kind: compiled(ours, kind) for kind in {"float32", number_type()}}}
 
 
 def one(name: str, rounds: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zoo.table import backbone
 def job_of(run: Run) -> Job:
     """The job that the run was, its pictures read again."""
     config = run.config
-    prepared = prepare(config["data"]["provenance"])
+    prepared = prepare(config["data"]["provenance"], **config.get("reading", {}))
     if prepared.dataset.content_hash != config["data"]["hash"]:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
     return Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),

@@ -16,11 +16,13 @@ HOLD_OUT = 10  # one of so many parts validates where a single split is asked fo
 
 @dataclass(frozen=True)
 class Prepared:
-    """Cleaned pictures, their near-duplicate groups (N,), what cleaning found, a labelled test."""
+    """Cleaned pictures, their near-duplicate groups (N,), what cleaning found, how the source was
+    read (arguments of :func:`prepare`), a labelled test."""
 
     dataset: Dataset
     group: np.ndarray
     cleaning: dict[str, Any]
+    reading: dict[str, Any]
     test: Dataset | None = None
 
     def write_cleaning(self, store: Path) -> None:
@@ -72,7 +74,9 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
                             "your own.")
         held = aligned(held, dataset, test)
         check_leak(dataset, held, source, test)
-    return Prepared(dataset, report.group[report.mask], report.to_json(), held)
+    reading = {"images_key": images_key, "labels_key": labels_key,
+               "keep": sorted(map(int, keep)), "drop": sorted(map(int, drop))}
+    return Prepared(dataset, report.group[report.mask], report.to_json(), reading, held)
 
 
 def aligned(test: Dataset, dataset: Dataset, name: str) -> Dataset:

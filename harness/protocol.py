@@ -1,12 +1,11 @@
 """Protocol: how a backbone is trained. A frozen dataclass, three presets, every field settable."""
 
 import dataclasses
-import difflib
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.errors import UserError
+from zoo.errors import UserError, did_you_mean
 
 CHOICES = {
     "policy": ("none", "basic", "report", "random"),
@@ -87,7 +86,7 @@ def protocol(name: str, settings: dict[str, Any] | None = None) -> Protocol:
     Raises UserError for an unknown preset or field, a wrong type, or a value out of range.
     """
     if name not in PRESETS:
-        raise UserError(f"There is no protocol {name!r}.{nearest(name, PRESETS)} "
+        raise UserError(f"There is no protocol {name!r}.{did_you_mean(name, PRESETS)} "
                         f"There are: {', '.join(PRESETS)}.")
     return with_settings(PRESETS[name], settings or {})
 
@@ -99,7 +98,7 @@ def with_settings(base: Protocol, settings: dict[str, Any]) -> Protocol:
     for key, value in settings.items():
         field = key.strip().replace("-", "_")
         if field not in types:
-            raise UserError(f"A protocol has no field {key!r}.{nearest(field, types)} "
+            raise UserError(f"A protocol has no field {key!r}.{did_you_mean(field, types)} "
                             f"There are: {', '.join(types)}.")
         values[field] = parse(field, value, types[field])
     changed = {k: v for k, v in values.items() if v != getattr(base, k)}
@@ -129,17 +128,11 @@ def check(field: str, value: Any, kind: Any) -> None:
     if type(value) is not kind:
         raise UserError(f"{field} must be {WORDS[kind]}, not {value!r}.")
     if field in CHOICES and value not in CHOICES[field]:
-        raise UserError(f"{field} can't be {value!r}.{nearest(value, CHOICES[field])} "
+        raise UserError(f"{field} can't be {value!r}.{did_you_mean(str(value), CHOICES[field])} "
                         f"It can be: {', '.join(CHOICES[field])}.")
     low, high = RANGES.get(field, (None, None))
     if low is not None and high is not None and not low <= value <= high:
         raise UserError(f"{field} must be from {low:g} to {high:g}, not {value!r}.")
-
-
-def nearest(word: str, words: Any) -> str:
-    """" Did you mean ...?", or nothing where no word is near."""
-    near = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 PRESETS = {

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ class _Loader(Loader):
             module.__spec__.loader = self.loader
         with silence():
             self.loader.exec_module(module)
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

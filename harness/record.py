@@ -25,9 +25,9 @@ def write(folder: Path, config: dict[str, Any], job: Job, outcome: Outcome,
     from harness.judge.metrics import metrics
 
     names, labels = job.dataset.class_names, job.dataset.labels
-    members = [Classifier((m,), names, job.protocol.tta)
-               for m in outcome.classifier(job).graphs]
     classifier = outcome.classifier(job)
+    members = ([classifier] if len(job.folds) == 1 else
+               [Classifier((m,), names, job.protocol.tta) for m in classifier.graphs])
     with outcome.timed("judging"):
         index = np.concatenate([v for _, v in job.folds])
         fold = np.repeat(np.arange(len(job.folds)), [len(v) for _, v in job.folds])
@@ -99,13 +99,12 @@ def share(suite: dict[str, np.ndarray], rows: np.ndarray) -> float | None:
 
 
 def milliseconds(classifier: Classifier, job: Job) -> float:
-    """Milliseconds a picture in a full batch, the best of three after one to warm up."""
+    """Milliseconds a picture in a full batch, the better of two."""
     import time
 
     pictures = np.resize(job.dataset.images, (TIMED, *job.dataset.images.shape[1:]))
-    classifier.predict(pictures)
     times = []
-    for _ in range(3):
+    for _ in range(2):
         began = time.perf_counter()
         classifier.predict(pictures)
         times.append(time.perf_counter() - began)

@@ -66,6 +66,10 @@ def words(value: Any) -> bool:
     return isinstance(value, list) and all(map(word, value))
 
 
+def positions(value: Any) -> bool:
+    return isinstance(value, list) and all(map(whole, value))
+
+
 def optional(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
@@ -76,6 +80,8 @@ JUDGED = {"accuracy": share, "worst_class": WORST}
 SHAPES: dict[str, Any] = {
     "config": {"backbone": word, "weights": {"origin": word}, "protocol": {"name": word},
                "data": {"hash": word, "name": word, "provenance": word, "classes": words},
+               "reading": {"images_key": word, "labels_key": word, "keep": positions,
+                           "drop": positions},
                "folds": whole, "seed": whole, "identity": word, "members": words},
     "metrics": {"validation": JUDGED, "test": optional, "suite": {"all": optional(share)},
                 "parameters": whole, "milliseconds": amount},
@@ -84,7 +90,7 @@ SHAPES: dict[str, Any] = {
     "forecast": [{"run": word, "way": word, "forecast": share, "low": share, "high": share}],
 }
 
-MAY_BE_MISSING = {"identity", "members"}
+MAY_BE_MISSING = {"identity", "members", "reading"}
 
 
 def read_record(path: Path) -> Any:

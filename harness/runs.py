@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import check_arrays, read_record, refuse, require
-from zoo.errors import UserError
+from harness.records import MEND, check_arrays, read_record, refuse, require
+from zoo.errors import UserError, did_you_mean
 from zoo.files import content_hash, write_text
 
 DONE = "done"
@@ -98,8 +98,12 @@ class Run:
         from harness.data.archives import Npz
 
         path = self.folder / f"{name}.npz"
-        with Npz(path) as arrays:
-            return check_arrays(path, {key: arrays.read(key) for key in arrays.keys})
+        try:
+            with Npz(path) as archive:
+                arrays = {key: archive.read(key) for key in archive.keys}
+        except UserError as e:
+            raise UserError(f"{path} is missing, damaged or not what a run writes. {MEND}") from e
+        return check_arrays(path, arrays)
 
 
 @dataclass(frozen=True)
@@ -132,8 +136,6 @@ class Store:
 
     def run(self, id: str) -> Run:
         """The finished run of this id, or of the only id that begins like this."""
-        import difflib
-
         runs = self.finished()
         ids = [r.id for r in runs]
         if id in ids:
@@ -141,9 +143,8 @@ class Store:
         like = [r for r in runs if id and r.id.startswith(id)]
         if len(like) == 1:
             return like[0]
-        near = difflib.get_close_matches(id, ids, n=1, cutoff=0.4)
-        hint = (f" {len(like)} runs begin so." if like else f" Did you mean {near[0]}?" if near
-                else " It holds no finished run; make one with `harness zoo`." if not ids else "")
+        hint = (f" {len(like)} runs begin so." if like else did_you_mean(id, ids, 0.4) if ids
+                else " It holds no finished run; make one with `harness zoo`.")
         raise UserError(f"There is no finished run {id!r} in {self.folder}.{hint}")
 
     def find(self, identity: str) -> Run | None:

@@ -23,7 +23,7 @@ from harness.training.sources import Tables
 from harness.training.stages import Stage, Task, fit, predictions
 from harness.training.views import Views
 from zoo.errors import UserError
-from zoo.graph import Graph, run
+from zoo.graph import Graph, compiled
 from zoo.split import join
 from zoo.table import backbone
 
@@ -96,14 +96,12 @@ class Objective:
 
     def judge(self, frozen: Frozen, whole: Graph) -> float:
         """Accuracy on the distorted pictures of the suite, from their cached activations."""
-        import tensorflow as tf
-
         found = activations.compute(Views(self.suite, "none"), 0, frozen, self.cache,
                                     lambda n: None, maps=bool(frozen.tail.nodes),
                                     number_type=self.number_type)
         rows = Tables(found.boundary or found.pooled, found.order)
         everything = np.ones(len(self.suite), bool)
-        program = tf.function(lambda x: run(whole, x, number_type=self.number_type))
+        program = compiled(whole, self.number_type)
         hits = [out.argmax(1) == self.suite.labels[picture]
                 for out, picture in predictions(program, rows.read(0, everything))]
         return float(np.concatenate(hits).mean())

@@ -74,6 +74,7 @@ def configuration(spec: Spec, prepared: Prepared) -> dict[str, Any]:
     named = {"protocol": {**config["protocol"], "name": ""},
              "data": config["data"]["hash"]}
     config["identity"] = identity({**config, **named})
+    config["reading"] = prepared.reading
     config["test"] = test_record(prepared.test)
     return config
 

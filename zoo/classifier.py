@@ -108,23 +108,20 @@ def batches(images: np.ndarray, batch: int) -> Iterator[tuple[np.ndarray, slice]
 
 
 def compiled(members: Sequence[Graph], views: int) -> Any:
-    """A function: a batch in, the mean of all members' probabilities over the views out.
-
-    Each member is compiled apart, because a compiled function may hold 2 GiB of weights at most.
-    """
+    """A function: a batch in, the mean of all members' probabilities over the views out."""
     import tensorflow as tf
 
     from zoo.rewrite import fast
 
-    def program(member: Graph) -> Any:
-        def mean(x: Any) -> Any:
-            turned = symmetries(tf.cast(x, "float32"), views)
-            return tf.add_n([graphs.run(member, t) for t in turned]) / len(turned)
+    programs = [graphs.compiled(fast(m)) for m in members]
 
-        return tf.function(mean, autograph=False, reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
+    def mean(x: Any) -> Any:
+        turned = symmetries(tf.cast(x, "float32"), views)
+        outputs = [program(t) for program in programs for t in turned]
+        return tf.add_n(outputs) / len(outputs)
 
-    programs = [program(fast(m)) for m in members]
-    return lambda x: sum(np.asarray(p(x)) for p in programs) / np.float32(len(programs))
+    return mean
 
 
 def symmetries(x: Any, views: int) -> list[Any]:

@@ -5,7 +5,7 @@ MobileNetV2). Published accuracies are of the competition's hidden test.
 """
 
 from zoo.backbone import Backbone, Published, WeightFile
-from zoo.errors import UserError
+from zoo.errors import UserError, did_you_mean
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 EFFICIENT = "https://storage.googleapis.com/keras-applications/"
@@ -87,11 +87,8 @@ DEFAULT = ("smallcnn2", "vgg16", "vgg19", "efficientnetb2", "efficientnetb3", "r
 
 def backbone(name: str) -> Backbone:
     """The row called ``name``. Raises UserError, with the nearest name, where there is none."""
-    import difflib
-
     key = name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
     if key in BACKBONES:
         return BACKBONES[key]
-    near = difflib.get_close_matches(key, BACKBONES, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"There is no backbone {name!r}.{hint} `harness models` lists them.")
+    raise UserError(f"There is no backbone {name!r}.{did_you_mean(key, BACKBONES)} "
+                    "`harness models` lists them.")

@@ -38,13 +38,12 @@ def command(data: str, final: str | None, images_key: str, labels_key: str, out:
     from datetime import UTC
 
     from harness import terminal
-    from harness.data.sources import load
+    from harness.data.sources import load_judged
     from submission.bundle import Task, bundle
     from zoo.files import file_hash, write_json
 
     names = ["Development"] + ["Final"] * bool(final)
-    sets = [load(path, images_key=images_key, labels_key=labels_key)
-            for path in (data, final) if path]
+    sets = [load_judged(path, images_key, labels_key) for path in (data, final) if path]
     tasks = [Task(name, s.images, s.labels) for name, s in zip(names, sets, strict=True)]
     begin = start or datetime.now(UTC).replace(hour=0, minute=0)
     bundle(tasks, out, title, sets[0].class_names, begin, days, a_day)

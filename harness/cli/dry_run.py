@@ -47,9 +47,9 @@ def command(zip_path: Path, data: str | None, images_key: str, labels_key: str,
 
     images = labels = None
     if data:
-        from harness.data.sources import load
+        from harness.data.sources import load_judged
 
-        dataset = load(data, images_key=images_key, labels_key=labels_key)
+        dataset = load_judged(data, images_key, labels_key)
         images, labels = dataset.images, dataset.labels
     terminal.say(f"Running {zip_path} as the platform would ...")
     limits = Limits(time_limit, int(memory_limit * 2**30), hidden)

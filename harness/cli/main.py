@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from zoo.errors import UserError
+from zoo.errors import UserError, did_you_mean
 
 # name: (module in harness.cli, one line for the list)
 COMMANDS = {
@@ -58,20 +58,13 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS:
-            raise click.UsageError(f"There is no command {args[0]!r}.{nearest(args[0])}", ctx)
+            near = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(f"There is no command {args[0]!r}.{near}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-def nearest(word: str) -> str:
-    """" Did you mean ...?", or nothing where no command is near ``word``."""
-    import difflib
-
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

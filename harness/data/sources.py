@@ -6,6 +6,7 @@ an npz file, or a folder of pictures. Adding one is a row in SOURCES.
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,17 @@ def load(source: str | os.PathLike[str], images_key: str = "images", labels_key:
         if matches(text):
             return read(text, images_key, labels_key, labelled, tolerant)
     raise UserError(f"{text!r} is no source of pictures.")
+
+
+def load_judged(source: str | os.PathLike[str], images_key: str = "images",
+                labels_key: str = "labels") -> Dataset:
+    """Read a labelled set that nothing is trained on: classes may be missing, or all but one."""
+    dataset = load(source, images_key, labels_key, labelled=False)
+    if not dataset.labelled:
+        raise UserError(f"{source} holds no labels under {labels_key!r}. Name the array that holds "
+                        "them with --labels-key.")
+    return replace(dataset, class_names=dataset.class_names or usual_names(
+        dataset.images, np.bincount(dataset.labels)))
 
 
 Reader = Callable[[str, str, str, bool, bool], Dataset]
@@ -199,7 +211,7 @@ def class_names(images: np.ndarray, labels: np.ndarray, names: tuple[str, ...] |
         raise UserError(f"{path}: {key!r} holds one class only ({present[0]}). "
                         "At least two are needed to learn anything.")
     known = names
-    if known is None and images.shape[1:] == COMPETITION and is_competition(counts):
+    if known is None and usual_names(images, counts) == BLOOD_CELLS:
         known = BLOOD_CELLS
     if known is not None:
         if len(counts) > len(known):
@@ -208,6 +220,13 @@ def class_names(images: np.ndarray, labels: np.ndarray, names: tuple[str, ...] |
     if len(counts) - len(present) > max(1, len(counts) // 4):
         gap = int(np.flatnonzero(counts == 0)[0])
         refuse_label(labels, gap, path, key)
+    return usual_names(images, counts)
+
+
+def usual_names(images: np.ndarray, counts: np.ndarray) -> tuple[str, ...]:
+    """Names for classes that the file doesn't name."""
+    if images.shape[1:] == COMPETITION and is_competition(counts):
+        return BLOOD_CELLS
     return tuple(f"class {c}" for c in range(len(counts)))
 
 

@@ -128,6 +128,9 @@ def reproduce(config: dict[str, Any]) -> str:
         return shlex.join(["harness", "ensemble", *map(str, config["members"])])
     words = ["harness", "zoo", "--data", str(config["data"]["provenance"]),
              "--backbones", str(config["backbone"])]
+    for key in ("images", "labels"):
+        named = config.get("reading", {}).get(f"{key}_key", key)
+        words += [f"--{key}-key", str(named)] if named != key else []
     if config["weights"]["origin"] == "random":
         words += ["--weights", "none"]
     name, changed = changes(config["protocol"])

@@ -20,9 +20,10 @@ import numpy as np
 
 from harness.training.cache import Cache
 from harness.training.views import Views
+from zoo import graph as graphs
 from zoo.errors import UserError
 from zoo.files import atomic, content_hash
-from zoo.graph import Graph, Node, run, to_json
+from zoo.graph import Graph, Node, to_json
 from zoo.split import join
 
 CHUNK = 512  # pictures rendered at a time
@@ -143,12 +144,13 @@ def compiled(frozen: Frozen, number_type: str) -> Any:
 
     from zoo.rewrite import fast
 
-    trunk, rest = fast(frozen.trunk), fast(join(frozen.tail, POOL))
+    trunk = graphs.compiled(fast(frozen.trunk), number_type)
+    rest = graphs.compiled(fast(join(frozen.tail, POOL)), number_type)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def program(x: Any, features: bool) -> list[Any]:
-        boundary = run(trunk, x, number_type=number_type)
-        pooled = run(rest, boundary, number_type=number_type) if features else boundary[..., :0]
+        boundary = trunk(x)
+        pooled = rest(boundary) if features else boundary[..., :0]
         limited = [tf.clip_by_value(out, -LARGEST, LARGEST) for out in (pooled, boundary)]
         return [tf.cast(out, tf.float16) for out in limited]
 

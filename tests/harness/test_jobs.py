@@ -28,7 +28,7 @@ def prepared() -> Prepared:
     for k in range(3):
         images[labels == k, :, :, k] += 120
     data = Dataset(images, labels.astype("int64"), ("a", "b", "c"), "tiny")
-    return Prepared(data, np.arange(N), {})
+    return Prepared(data, np.arange(N), {}, {})
 
 
 def plan(seeds: int) -> list[sweep.Spec]:

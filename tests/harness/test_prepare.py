@@ -1,10 +1,13 @@
 """What jobs train on, and what they are tested on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from harness.data.dataset import Dataset
-from harness.prepare import aligned
+from harness.data.sources import load_judged
+from harness.prepare import aligned, prepare
 from zoo import UserError
 
 
@@ -25,3 +28,23 @@ def test_a_class_that_training_does_not_have_is_refused() -> None:
         aligned(named([0, 1], "a", "d"), train, "t")
     with pytest.raises(UserError, match="the label 3"):
         aligned(named([0, 3]), train, "t")
+
+
+def test_a_set_that_only_judges_may_lack_classes(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "one.npz", images=images, labels=[2, 2, 2, 2])
+    found = load_judged(tmp_path / "one.npz")
+    assert found.labels.tolist() == [2] * 4
+    assert found.class_names == ("class 0", "class 1", "class 2")
+    np.savez(tmp_path / "none.npz", images=images)
+    with pytest.raises(UserError, match="--labels-key"):
+        load_judged(tmp_path / "none.npz")
+
+
+def test_how_a_source_was_read_reads_it_again(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", pictures=images, classes=np.arange(60) % 3)
+    first = prepare(str(tmp_path / "a.npz"), images_key="pictures", labels_key="classes", drop=[7])
+    again = prepare(str(tmp_path / "a.npz"), **first.reading)
+    assert again.dataset.content_hash == first.dataset.content_hash
+    assert len(first.dataset) == 59

@@ -105,8 +105,8 @@ def test_names_are_found_as_people_write_them(written):
     assert backbone(written).name == "vgg16"
 
 
-@pytest.mark.parametrize("wrong, near", [("vgg 6", "vgg16"), ("resnet", "resnet50"),
-                                         ("mobilnet", "mobilenetv2")])
+@pytest.mark.parametrize("wrong, near", [("vgg 6", "vgg16"), ("vgg61", "vgg16"),
+                                         ("resnet", "resnet50"), ("mobilnet", "mobilenetv2")])
 def test_an_unknown_name_gets_the_nearest_one(wrong, near):
     with pytest.raises(UserError, match=f"Did you mean '{near}'"):
         backbone(wrong)
