@@ -1,5 +1,6 @@
 """Ensembles: the mean of several runs' probabilities, as a run of its own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,33 @@ from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.files import write_arrays, write_json
 
+PICKS = 10  # of members, repeated ones counted
 
-def greedy(members: list[np.ndarray], labels: np.ndarray, most: int) -> list[int]:
-    """Which members (n, K) to average: the best, then whichever helps most, while one helps.
 
-    Caruana et al., "Ensemble selection from libraries of models", 2004, without replacement.
+def greedy(members: list[np.ndarray], labels: np.ndarray, most: int,
+           start: Sequence[int] = ()) -> list[int]:
+    """Which members (n, K) to average, and how often each counts: those of ``start`` and the best,
+    then whichever helps most, again or for the first time, while one helps.
+
+    Caruana et al., "Ensemble selection from libraries of models", 2004, with replacement: a strong
+    network beside a weaker one gets its due. At most ``most`` different ones.
     """
-    chosen: list[int] = []
-    reached = -1.0
-    while len(chosen) < min(most, len(members)):
-        left = [i for i in range(len(members)) if i not in chosen]
-        scores = [float((np.mean([members[j] for j in [*chosen, i]], 0).argmax(1) == labels).mean())
-                  for i in left]
-        best = int(np.argmax(scores))
+    chosen, reached = list(start), -1.0
+    if chosen:
+        reached = accuracy([members[i] for i in chosen], labels)
+    while len(chosen) < PICKS:
+        open_to = range(len(members)) if len(set(chosen)) < most else sorted(set(chosen))
+        scores = {i: accuracy([members[j] for j in [*chosen, i]], labels) for i in open_to}
+        best = max(scores, key=lambda i: scores[i])
         if scores[best] <= reached:
             break
         reached = scores[best]
-        chosen.append(left[best])
+        chosen.append(best)
     return chosen
+
+
+def accuracy(members: list[np.ndarray], labels: np.ndarray) -> float:
+    return float((np.mean(members, axis=0).argmax(1) == labels).mean())
 
 
 def check_alike(runs: list[Run]) -> None:
@@ -58,23 +68,28 @@ def select(runs: list[Run], most: int) -> list[Run]:
     check_alike(runs)
     suites = [r.suite() for r in runs]
     chosen = greedy([s["probabilities"] for s in suites], suites[0]["label"], most)
-    return [runs[i] for i in chosen]
+    return [runs[i] for i in dict.fromkeys(chosen)]
 
 
 def join(store: Store, runs: list[Run]) -> Run:
     """Write the ensemble of ``runs`` into the store and return it.
 
-    Raises UserError for fewer than two runs, or runs that were not judged alike.
+    Each has the share in it that the stress suite gives. Raises UserError for fewer than two runs,
+    or runs that were not judged alike.
     """
     check_alike(runs)
-    config = configuration(runs)
+    suites = [r.suite() for r in runs]
+    chosen = greedy([s["probabilities"] for s in suites], suites[0]["label"], len(runs),
+                    range(len(runs)))
+    shares = [chosen.count(i) / len(chosen) for i in range(len(runs))]
+    config = configuration(runs, shares)
     with store.new("ensemble", config["identity"]) as folder:
         if folder is not None:
             write(folder, config, runs)
     return store.made(config["identity"])
 
 
-def configuration(runs: list[Run]) -> dict[str, Any]:
+def configuration(runs: list[Run], shares: list[float]) -> dict[str, Any]:
     """The configuration of the first, but for what an ensemble is."""
     from harness.leaderboard import title
 
@@ -84,8 +99,9 @@ def configuration(runs: list[Run]) -> dict[str, Any]:
     config = {**first, "backbone": " + ".join(title(r.config["backbone"]) for r in runs),
               "weights": {"origin": ", ".join(origins)},
               "protocol": {**first["protocol"], "name": ", ".join(protocols)},
-              "members": [r.id for r in runs]}
-    config["identity"] = identity({"ensemble": sorted(r.config["identity"] for r in runs)})
+              "members": [r.id for r in runs], "shares": shares}
+    config["identity"] = identity({"ensemble": sorted(
+        (r.config["identity"], s) for r, s in zip(runs, shares, strict=True))})
     return config
 
 
@@ -96,15 +112,17 @@ def write(folder: Path, config: dict[str, Any], runs: list[Run]) -> None:
 
     loaded = [Classifier.load(r.classifier_folder) for r in runs]
     names, tta = loaded[0].class_names, loaded[0].tta
-    classifier = Classifier(tuple(g for c in loaded for g in c.graphs), names, tta)
+    shares = config["shares"]
+    classifier = Classifier(tuple(g for c in loaded for g in c.graphs), names, tta, tuple(
+        own * share for c, share in zip(loaded, shares, strict=True) for own in c.shares))
     predictions = [r.predictions() for r in runs]
-    arrays = {**predictions[0], "validation": mean([p["validation"] for p in predictions])}
+    arrays = {**predictions[0], "validation": mean([p["validation"] for p in predictions], shares)}
     if all("test" in p for p in predictions):
-        arrays["test"] = mean([p["test"] for p in predictions])
+        arrays["test"] = mean([p["test"] for p in predictions], shares)
     else:
         arrays = {k: v for k, v in arrays.items() if not k.startswith("test")}
     suites = [r.suite() for r in runs]
-    suite = {**suites[0], "probabilities": mean([s["probabilities"] for s in suites]),
+    suite = {**suites[0], "probabilities": mean([s["probabilities"] for s in suites], shares),
              "held_out": np.all([s["held_out"] for s in suites], axis=0)}
     labelled = "test" in arrays and bool((arrays["test_labels"] >= 0).all())
     labels = arrays["validation_labels"]
@@ -129,8 +147,8 @@ def folds_of(fold: np.ndarray) -> list[np.ndarray]:
     return [fold == k for k in np.unique(fold)]
 
 
-def mean(arrays: list[np.ndarray]) -> np.ndarray:
-    return np.mean(arrays, axis=0, dtype="float64").astype("float32")
+def mean(arrays: list[np.ndarray], shares: list[float]) -> np.ndarray:
+    return np.average(arrays, axis=0, weights=shares).astype("float32")
 
 
 def candidates(store: Store) -> list[Run]:

@@ -70,6 +70,10 @@ def positions(value: Any) -> bool:
     return isinstance(value, list) and all(map(whole, value))
 
 
+def amounts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(amount, value))
+
+
 def optional(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
@@ -82,7 +86,8 @@ SHAPES: dict[str, Any] = {
                "data": {"hash": word, "name": word, "provenance": word, "classes": words},
                "reading": {"images_key": word, "labels_key": word, "keep": positions,
                            "drop": positions},
-               "folds": whole, "seed": whole, "identity": word, "members": words},
+               "folds": whole, "seed": whole, "identity": word, "members": words,
+               "shares": amounts},
     "metrics": {"validation": JUDGED, "test": optional, "suite": {"all": optional(share)},
                 "parameters": whole, "milliseconds": amount},
     "environment": {"seconds": dict},
@@ -90,7 +95,7 @@ SHAPES: dict[str, Any] = {
     "forecast": [{"run": word, "way": word, "forecast": share, "low": share, "high": share}],
 }
 
-MAY_BE_MISSING = {"identity", "members", "reading"}
+MAY_BE_MISSING = {"identity", "members", "reading", "shares"}
 
 
 def read_record(path: Path) -> Any:

@@ -51,8 +51,9 @@ def pack(classifier: Classifier, out: str | os.PathLike[str], manifest: Mapping[
 
 def facts(classifier: Classifier, half: bool) -> dict[str, Any]:
     """What model.py reads: how many networks, views and classes. And what people want to know."""
-    return {"members": len(classifier.graphs), "views": TTA[classifier.tta],
-            "classes": len(classifier.class_names), "class_names": list(classifier.class_names),
+    return {"members": len(classifier.graphs), "shares": list(classifier.shares),
+            "views": TTA[classifier.tta], "classes": len(classifier.class_names),
+            "class_names": list(classifier.class_names),
             "weights": "float16" if half else "float32"}
 
 
@@ -120,7 +121,8 @@ def halved(classifier: Classifier) -> Classifier:
         graph = fast(graph)
         arrays = {k: halved_array(a).astype("float32") for k, a in graph.arrays.items()}
         members.append(Graph(graph.nodes, arrays))
-    return Classifier(tuple(members), classifier.class_names, classifier.tta)
+    return Classifier(tuple(members), classifier.class_names, classifier.tta,
+                      classifier.shares)
 
 
 def effect_of_half(classifier: Classifier, images: np.ndarray) -> dict[str, float]:

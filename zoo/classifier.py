@@ -21,12 +21,20 @@ LARGEST = 4 << 30  # bytes of weights that a folder may declare
 
 @dataclass(frozen=True)
 class Classifier:
-    """The mean of its graphs' probabilities, over the views that ``tta`` names."""
+    """The mean of its graphs' probabilities, over the views that ``tta`` names.
+
+    shares: each graph's part in the mean, together 1; alike where they are not given.
+    """
 
     graphs: tuple[Graph, ...]
     class_names: tuple[str, ...]
     tta: str = "none"
+    shares: tuple[float, ...] = ()
     _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.shares:
+            object.__setattr__(self, "shares", (1 / len(self.graphs),) * len(self.graphs))
 
     def predict(self, images: np.ndarray, batch: int = BATCH) -> np.ndarray:
         """Probabilities, float32 (n, K), of pictures (n, H, W, 3), uint8 or float, n >= 0.
@@ -45,7 +53,7 @@ class Classifier:
 
     def call(self, x: np.ndarray) -> np.ndarray:
         if not self._compiled:
-            self._compiled.append(compiled(self.graphs, TTA[self.tta]))
+            self._compiled.append(compiled(self.graphs, self.shares, TTA[self.tta]))
         return np.asarray(self._compiled[0](x))
 
     @property
@@ -60,7 +68,8 @@ class Classifier:
                 np.savez(f, **dict[str, Any](graph.arrays))
             write_text(folder / f"graph{i}.json", graphs.to_json(graph))
         write_json(folder / "classifier.json", {
-            "class_names": self.class_names, "tta": self.tta, "members": len(self.graphs)})
+            "class_names": self.class_names, "tta": self.tta, "members": len(self.graphs),
+            "shares": self.shares})
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Classifier":
@@ -74,13 +83,17 @@ class Classifier:
             names, tta = tuple(str(n) for n in about["class_names"]), str(about["tta"])
             if tta not in TTA:
                 raise ValueError(f"unknown test-time augmentation {tta!r}")
+            shares = tuple(float(s) for s in about.get("shares", ()))
+            if shares and (len(shares) != about["members"] or min(shares) < 0
+                           or not abs(sum(shares) - 1) < 1e-6):
+                raise ValueError("its members' shares are not what they must be")
             for i in range(about["members"]):
                 refuse_bomb(folder / f"weights{i}.npz")
             members = tuple(graphs.load(folder, str(i)) for i in range(about["members"]))
         except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
             raise UserError(f"{folder} holds no whole classifier ({e}). Train the run again."
                             ) from e
-        return cls(members, names, tta)
+        return cls(members, names, tta, shares)
 
 
 def refuse_bomb(path: Path) -> None:
@@ -107,7 +120,7 @@ def batches(images: np.ndarray, batch: int) -> Iterator[tuple[np.ndarray, slice]
         yield part, rows
 
 
-def compiled(members: Sequence[Graph], views: int) -> Any:
+def compiled(members: Sequence[Graph], shares: Sequence[float], views: int) -> Any:
     """A function: a batch in, the mean of all members' probabilities over the views out."""
     import tensorflow as tf
 
@@ -118,8 +131,9 @@ def compiled(members: Sequence[Graph], views: int) -> Any:
     @tf.function(autograph=False, reduce_retracing=True)
     def mean(x: Any) -> Any:
         turned = symmetries(tf.cast(x, "float32"), views)
-        outputs = [program(t) for program in programs for t in turned]
-        return tf.add_n(outputs) / len(outputs)
+        outputs = [program(t) * (share / len(turned))
+                   for program, share in zip(programs, shares, strict=True) for t in turned]
+        return tf.add_n(outputs)
 
     return mean
 

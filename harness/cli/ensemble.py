@@ -14,8 +14,8 @@ def command(ids: tuple[str, ...], most: int, runs: str) -> None:
     """Average the probabilities of several runs; the result is a run like any other.
 
     Name the runs, or let the stress suite choose among the finished runs on the newest data: the
-    best first, then whichever helps most, as long as one helps. Prediction costs the sum of the
-    members' times.
+    best first, then whichever helps most, as long as one helps. The suite gives each its share in
+    the mean, too. Prediction costs the sum of the members' times.
 
     \b
     harness ensemble

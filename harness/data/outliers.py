@@ -23,7 +23,9 @@ def measured(described: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
     described: float (n, d), statistics or a network's features; labels: int64 (n,), -1 where
     there is none. Oddness is in robust deviations above the usual, of the distance and of the
     distance to the fifth neighbour, the smaller of the two: hundreds of cells under a blue filter
-    are far from the others, but near each other, and they stay. Zeros for fewer than 50 pictures.
+    are far from the others, but near each other, and they stay. What is far enough to be dropped
+    and has such company gets DROPPED itself, so that it is listed. Zeros for fewer than 50
+    pictures.
     """
     from scipy.spatial import cKDTree
 
@@ -42,7 +44,8 @@ def measured(described: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
         sample = np.random.default_rng(0).permutation(len(white))[:SAMPLE]
         around, alone = (tree.query(white[i], MATES + 1, workers=-1)[0][:, -1]
                          for i in (sample, maybe))
-        oddness[maybe] = np.minimum(oddness[maybe], deviations(alone, around))
+        company = np.where(oddness[maybe] > DROPPED, DROPPED, 0.0)
+        oddness[maybe] = np.minimum(oddness[maybe], np.maximum(deviations(alone, around), company))
     return far, oddness
 
 

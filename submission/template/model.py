@@ -36,8 +36,10 @@ class Model:
         @tf.function(autograph=False)
         def step(x: Any) -> Any:
             views = symmetries(x, about["views"])
-            outputs = [run(graph, v, weights) for graph, weights in members for v in views]
-            return tf.add_n(outputs) / len(outputs)
+            outputs = [run(graph, v, weights) * (share / len(views))
+                       for (graph, weights), share in zip(members, about["shares"], strict=True)
+                       for v in views]
+            return tf.add_n(outputs)
 
         self.step = step
 

@@ -87,10 +87,15 @@ def test_an_ensemble_is_a_run_with_its_members_mean(line: Path, here: Path) -> N
     store = Store("runs")
     made = next(r for r in store.finished() if "members" in r.config)
     members = [store.run(i).predictions()["validation"] for i in ids]
-    assert np.allclose(made.predictions()["validation"], np.mean(members, 0), atol=1e-6)
+    shares = made.config["shares"]
+    assert min(shares) > 0
+    assert sum(shares) == pytest.approx(1)
+    assert np.allclose(made.predictions()["validation"],
+                       np.average(members, axis=0, weights=shares), atol=1e-6)
     images = made.sample()["images"]
     each = [load_classifier(i).predict(images) for i in ids]
-    assert np.allclose(load_classifier(made.id).predict(images), np.mean(each, 0), atol=1e-5)
+    assert np.allclose(load_classifier(made.id).predict(images),
+                       np.average(each, axis=0, weights=shares), atol=1e-5)
     packed = harness("submission", "--run", made.id, "--out", "both.zip")
     assert packed.exit_code == 0, packed.output
     assert harness("ensemble", ids[0], ids[0]).exit_code == 2

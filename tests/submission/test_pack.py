@@ -58,7 +58,8 @@ def test_the_manifest_tells_what_is_inside(tmp_path: Path) -> None:
         assert set(about["files"]) == set(z.namelist()) - {"manifest.json"}
     assert about["run"] == "r1"
     assert about["forecast"] == {"low": 0.5}
-    assert about["model"] == {"members": 2, "views": 2, "classes": 8, "weights": "float32",
+    assert about["model"] == {"members": 2, "shares": [0.5, 0.5], "views": 2, "classes": 8,
+                              "weights": "float32",
                               "class_names": list(entry.class_names)}
     assert set(about["versions"]) == {"tensorflow", "keras", "numpy"}
 

@@ -85,6 +85,14 @@ def test_views_are_averaged(classifier, tta, views):
     assert np.allclose(several.predict(X[:, :, ::-1]), several.predict(X), atol=1e-6)
 
 
+def test_members_count_by_their_shares(classifier, tmp_path):
+    each = [Classifier((g,), NAMES).predict(X) for g in classifier.graphs]
+    uneven = Classifier(classifier.graphs, NAMES, shares=(0.75, 0.25))
+    assert np.allclose(uneven.predict(X), 0.75 * each[0] + 0.25 * each[1], atol=1e-6)
+    uneven.save(tmp_path / "k")
+    assert Classifier.load(tmp_path / "k").shares == (0.75, 0.25)
+
+
 def test_a_saved_classifier_predicts_the_same(classifier, tmp_path):
     again = Classifier(classifier.graphs, NAMES, "flip")
     again.save(tmp_path / "k")
