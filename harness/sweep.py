@@ -1,5 +1,6 @@
 """The sweep: a list of jobs, each of which becomes a run in the store."""
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,7 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache, job
                      f"protocol {spec.protocol.name}")
         runs.append(run_job(spec, prepared, store, cache))
         keras.backend.clear_session()
+        gc.collect()  # compiled functions and their weights lie in cycles
     return runs
 
 

@@ -63,7 +63,7 @@ def test_compare_prints_both_and_writes_the_facts(runs, tmp_path, capsys):
 
 def test_compare_names_the_nearest_run(runs, capsys):
     a = Store(runs).finished()[0].id
-    assert f"Did you mean {a}?" in fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+    assert f"Did you mean {a!r}?" in fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
