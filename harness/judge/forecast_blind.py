@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.augment import FAMILIES
 from harness.judge import hidden, pairs
-from harness.judge.evidence import Evidence, same_suite
+from harness.judge.evidence import Evidence, design, same_suite
 from harness.judge.forecast import Forecast, History
 from harness.judge.hidden import expit, logit
 from harness.judge.intervals import sampling_error
@@ -15,6 +16,8 @@ from harness.judge.pairs import Z90
 # Deviation on the logit scale of one run's score about what the suite and the test's overall
 # harshness say: unseen operations suit one network better than another.
 OWN = 0.15
+UNSEEN = 2.0  # families unknown to the suite that a hidden test's effect is a mean over
+FEWEST = 20   # pictures of a family that tell how a run takes it
 ASSUMES = ("the hidden test stacks one to four distortions of known families; its harshness is "
            "known only from other teams' published scores")
 
@@ -42,8 +45,27 @@ def prior(evidence: Sequence[Evidence], seed: int = 0) -> Prior:
     sampling = (errors * steep) ** 2
     offset, spread = (2 * np.sqrt(steep) * x for x in pairs.level())
     covariance = (np.atleast_2d(np.cov(outcomes)) + np.outer(spread, spread)
+                  + across_families(evidence) / UNSEEN
                   + OWN ** 2 * likeness(evidence) + np.diag(sampling))
     return Prior(outcomes.mean(1) + offset, covariance, sampling)
+
+
+def across_families(evidence: Sequence[Evidence]) -> np.ndarray:
+    """(M, M): covariance, over the families of distortions, of the runs' logits on each.
+
+    What a family does to a run says what one that the suite lacks may do to it, and how alike
+    others would take it.
+    """
+    found = []
+    for e in evidence:
+        member = design(e.operation, e.strength, FAMILIES)[:, 2:] > 0
+        found.append([logit(e.right[rows].mean(), int(rows.sum())) if rows.sum() >= FEWEST
+                      else np.nan for rows in member.T])
+    logits = np.array(found)
+    logits = logits[:, np.isfinite(logits).all(0)]
+    if logits.shape[1] < 2:
+        return np.zeros((len(evidence), len(evidence)))
+    return np.atleast_2d(np.cov(logits))
 
 
 def likeness(evidence: Sequence[Evidence]) -> np.ndarray:
