@@ -24,7 +24,8 @@ def member(name: str, classes: int = 8, seed: int = 0, size: int = SIZE) -> Grap
     features = np.asarray(graphs.run(trunk, pictures(16))).mean(axis=(1, 2))
     spread = np.maximum(features.std(0), 1e-3 * np.abs(features).max() + 1e-6)
     draws = np.random.default_rng(seed).normal(size=(features.shape[1], classes))
-    kernel = draws / spread[:, None] / np.sqrt(features.shape[1])
+    kernel = draws / spread[:, None]
+    kernel /= ((features - features.mean(0)) @ kernel).std()
     top = Graph(
         (Node("pooled", "global average", ("input",)),
          Node("top", "dense", ("pooled",), {"activation": "softmax"}, ("kernel", "bias"))),
