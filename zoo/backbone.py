@@ -70,16 +70,16 @@ class Backbone:
         weights: a file of pretrained weights, or None for random ones drawn from ``seed``.
         Raises UserError where ``size`` is below the backbone's minimum or the file is damaged.
         """
-        import keras
-
         from zoo.read import read
         from zoo.rewrite import ungroup
 
         if size < self.minimum:
             raise UserError(f"{self.title} needs pictures of at least {self.minimum} pixels, not "
                             f"{size}: set --size {self.minimum} or more.")
-        keras.utils.set_random_seed(seed)
-        network = ungroup(read(self.model(size, weights)))
+        model = self.model(size, weights)
+        if weights is None:
+            draw(model, seed)
+        network = ungroup(read(model))
         nodes, arrays = preprocessing(self.preprocessing)
         resize = Node("resize", "resize", ("input",), {"size": [size, size]})
         from zoo.split import join
@@ -87,6 +87,27 @@ class Backbone:
         front = join(Graph((resize,), {}), Graph(tuple(nodes), arrays))
         network = rescaled(network) if weights and self.preprocessing == "efficientnet" else network
         return join(front, network)
+
+
+KERNELS = {"kernel": ("kernel_initializer", "depthwise_initializer"),
+           "depthwise_kernel": ("depthwise_initializer",),
+           "pointwise_kernel": ("pointwise_initializer",)}
+
+
+def draw(model: Any, seed: int) -> None:
+    """Draw a Keras network's random weights again, from ``seed`` alone.
+
+    Keras takes the seeds of its initializers from Python's global generator, which other threads
+    (a cluster's worker has some) draw from as well: the same seed then gives other weights.
+    """
+    for i, layer in enumerate(model.layers):
+        for j, variable in enumerate(layer.weights):
+            found = [getattr(layer, name) for name in KERNELS.get(variable.name, ())
+                     if getattr(layer, name, None) is not None]
+            if found:
+                own = int(np.random.default_rng([seed, i, j]).integers(2 ** 31))
+                initializer = type(found[0]).from_config({**found[0].get_config(), "seed": own})
+                variable.assign(initializer(variable.shape, variable.dtype))
 
 
 def load_weights(model: Any, path: Path, row: Backbone) -> None:

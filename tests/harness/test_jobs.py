@@ -82,7 +82,7 @@ def test_processes_give_what_one_process_gives(prepared: Prepared, tmp_path: Pat
     together = run(prepared, tmp_path / "together", 3, jobs=2)
     assert [r.config["seed"] for r in together] == [0, 1, 2]
     for a, b in zip(predictions(alone), predictions(together), strict=True):
-        assert np.allclose(a, b, atol=1e-3)
+        np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_a_cluster_that_loses_a_worker_finishes_with_the_same_results(prepared: 
     assert len({r.id for r in finished}) == 9
     assert [r.config["identity"] for r in finished] == [r.config["identity"] for r in alone]
     for a, b in zip(predictions(alone), predictions(finished), strict=True):
-        assert np.allclose(a, b, atol=1e-3)
+        np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 def kill_after_first(store: Store, process: int) -> None:
