@@ -84,6 +84,8 @@ class Classifier:
             if tta not in TTA:
                 raise ValueError(f"unknown test-time augmentation {tta!r}")
             shares = tuple(float(s) for s in about.get("shares", ()))
+            if about["members"] < 1:
+                raise ValueError("it has no members")
             if shares and (len(shares) != about["members"] or min(shares) < 0
                            or not abs(sum(shares) - 1) < 1e-6):
                 raise ValueError("its members' shares are not what they must be")

@@ -199,7 +199,7 @@ def test_a_graph_of_odd_nodes_is_packed_too(tmp_path: Path) -> None:
 def tried(entry: Classifier, path: Path, runtime: str | None = None) -> None:
     """Pack, check, dry-run, and compare with the harness."""
     pack.pack(entry, path, {})
-    assert [f for f in rules.check(path) if f.severity != "note"] == []
+    assert [f for f in rules.check(path) if f.number != 11] == []  # 11 notes a large zip
     images = networks.pictures(64, seed=2)
     wanted = entry.predict(images)
     report = dry_run(path, images, wanted.argmax(1), runtime)
