@@ -2,7 +2,13 @@
 
     python -m benchmarks.forecast                 judge again what is stored beside this file
     python -m benchmarks.forecast --data FILE --shifted FILE --weights DIR
-                                                  train the study's networks and predict anew
+                                                  train the small networks and predict anew
+
+Two sets of networks are stored. The small ones this program trains itself, within a day on two
+cores: small pictures, few epochs. The full-size ones are what a contest's team would have: whole
+pictures, all the data, the protocols `seed` and `strong` and parts of them. They were trained on a
+GPU by a copy of the training loop in PyTorch, from the same weights, views and folds, and judged
+on another half of the validation pictures than the suite is made of.
 
 Worlds are distorted test sets (see ``benchmarks.worlds``); whatever a world is made of is hidden
 from the suite that its forecasts may use. Networks and their predictions are kept in a folder, so
@@ -20,7 +26,8 @@ from benchmarks.study import Case, guesses, summary
 from benchmarks.worlds import make_worlds, tilted
 from harness.judge.evidence import ARRAYS, Evidence, of_run
 
-STORED = Path(__file__).with_name("forecast.npz")
+SMALL_NETWORKS = Path(__file__).with_name("forecast.npz")
+FULL_SIZE = Path(__file__).with_name("forecast_full_size.npz")
 TABLE = Path(__file__).parent.parent / "docs" / "forecast.md"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 WORLDS, SEED = 23, 0
@@ -54,10 +61,13 @@ NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
 def main(data: str | None, shifted: str | None, weights: str, folder: Path, most: int) -> None:
     """Judge every way and baseline; print the table and write docs/forecast.md."""
     if data:
-        store(*predict(data, shifted, weights, folder, most))
-    evidence, cases, titles = stored()
-    rows = table(evidence, cases)
-    text = "\n".join([about(evidence, cases), "", *rows, "", *networks(evidence, cases, titles)])
+        store(SMALL_NETWORKS, *predict(data, shifted, weights, folder, most))
+    parts = []
+    for title, path in (("Full-size networks", FULL_SIZE), ("Small networks", SMALL_NETWORKS)):
+        evidence, cases, titles = stored(path)
+        parts += [f"### {title}", "", about(evidence, cases), "", *table(evidence, cases), "",
+                  *networks(evidence, cases, titles), ""]
+    text = "\n".join(parts).rstrip()
     click.echo(text)
     write(text)
 
@@ -124,7 +134,7 @@ def title(run: Any) -> str:
     return f"{run.config['backbone']}, {p['policy']}, {boundary}, {p['size']} px"
 
 
-def store(evidence: list[Evidence], cases: list[Case], titles: list[str]) -> None:
+def store(path: Path, evidence: list[Evidence], cases: list[Case], titles: list[str]) -> None:
     """Keep what the study needs: probabilities as float16, whose rounding moves no class."""
     from zoo.files import write_arrays
 
@@ -140,14 +150,12 @@ def store(evidence: list[Evidence], cases: list[Case], titles: list[str]) -> Non
                "labels": np.concatenate([c.labels for c in cases]).astype("int16"),
                "said": np.concatenate([np.stack(c.probabilities) for c in cases], axis=1
                                       ).astype("float16")}
-    write_arrays(STORED, **arrays)
+    write_arrays(path, **arrays)
 
 
-def stored() -> tuple[list[Evidence], list[Case], list[str]]:
+def stored(path: Path) -> tuple[list[Evidence], list[Case], list[str]]:
     """What :func:`store` wrote."""
-    if not STORED.exists():
-        raise click.ClickException("No predictions are stored. Make them with --data.")
-    with np.load(STORED) as z:
+    with np.load(path) as z:
         a = {k: z[k] for k in z.files}
     shared = {f: a[f"suite_{f}"] for f in ARRAYS[1:-1]}
     evidence = [Evidence(str(n), p.astype("float32"), held_out=h, validation=float(v), **shared)

@@ -92,13 +92,15 @@ def histories(believed: Prior, seen: Sequence[Evidence], world: str, truth: np.n
 def baselines(validation: np.ndarray, rest: np.ndarray, seen: Sequence[Evidence]
               ) -> dict[str, np.ndarray]:
     """The four: test = validation, a line and a logit line through the other worlds, and the suite
-    as it is."""
+    as it is. And a bound: each network's median over the other worlds, which no forecast that knows
+    nothing of this world can be expected to beat."""
     x = np.tile(validation, len(rest))
     straight = np.polyfit(x, rest.ravel(), 1)
     bent = np.polyfit(logit(x), logit(rest.ravel()), 1)
     return {"test = validation": validation, "line": np.polyval(straight, validation),
             "logit line": expit(np.polyval(bent, logit(validation))),
-            "plain suite": np.array([e.plain for e in seen])}
+            "plain suite": np.array([e.plain for e in seen]),
+            "bound: own median": np.median(rest, 0)}
 
 
 def summary(made: Sequence[Guess]) -> dict[str, float | None]:

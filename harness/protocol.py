@@ -9,7 +9,7 @@ from zoo.errors import UserError, did_you_mean
 
 CHOICES = {
     "policy": ("none", "basic", "report", "random"),
-    "boundary": ("head", "last block", "half", "all"),
+    "boundary": ("head", "last block", "half", "all", "auto"),
     "schedule": ("plateau", "cosine"),
     "mixing": ("none", "mixup", "cutmix", "both"),
     "tta": ("none", "flip", "dihedral"),
@@ -33,13 +33,13 @@ class Protocol:
     mixing: MixUp or CutMix of pictures with their labels (stage 2);
     standardize: bring the pooled features to mean 0 and deviation 1 in front of the head; dense:
     width of its hidden layer, 0 for none; l1, l2: penalties on its weights;
-    boundary: what stage 2 trains; epochs, rate (AdamW's learning rate) and decay (its weight
-    decay) of each stage; schedule: of stage 2's rate, after ``warmup`` (a share of all steps);
-    head_rate: the head's rate in stage 2, in multiples of rate_2; ema: decay of the moving
+    boundary: what stage 2 trains ("auto": all of a light network, half of a heavy one);
+    epochs, rate (AdamW's learning rate) and decay (its weight decay) of each stage;
+    schedule: of stage 2's rate, after ``warmup`` (a share of all steps); head_rate: the head's rate in stage 2, in multiples of rate_2; ema: decay of the moving
     average of weights, 0 for none; wise: choose a point between the weights of stage 1 and 2 on
     distorted training pictures (WiSE-FT); patience: epochs without a better validation loss;
-    size: pictures are resized to this inside the model, 0 to leave them; tta: test-time
-    augmentation; suite: how many distorted validation pictures the run is judged on.
+    size: pictures are resized to this inside the model (to more where the backbone needs it), 0 to
+    leave them; tta: test-time augmentation; suite: how many distorted validation pictures the run is judged on.
     """
 
     name: str
@@ -138,13 +138,13 @@ def check(field: str, value: Any, kind: Any) -> None:
 PRESETS = {
     # The report's protocol, its Table 2 and its aggressive augmentation.
     "seed": Protocol("seed"),
-    # A laptop's: minutes instead of hours.
+    # A laptop's: minutes instead of hours, on pictures made smaller.
     "quick": Protocol("quick", policy="random", views=1, standardize=True, dense=0, dropout=0.2,
                       l2=1e-4, epochs_1=10, epochs_2=2, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
-                      warmup=0.1, batch=32, patience=5, suite=400),
+                      warmup=0.1, batch=32, patience=5, size=64, suite=400),
     # What closes the gap: see docs/protocol.md for what each part earns.
     "strong": Protocol("strong", policy="random", views=5, standardize=True, dense=0, dropout=0.2,
-                       l2=1e-4, label_smoothing=0.1, class_weights=False, boundary="half",
+                       l2=1e-4, label_smoothing=0.1, class_weights=False, boundary="auto",
                        epochs_1=20, epochs_2=8, rate_1=1e-3, rate_2=2e-4, decay_2=1e-4,
                        schedule="cosine", warmup=0.1, ema=0.999, batch=32),
 }

@@ -143,8 +143,5 @@ def check(rows: list[Backbone], protocol: Protocol) -> None:
             raise UserError("MixUp and CutMix mix pictures, and this protocol trains on cached "
                             "activations, which can't be mixed exactly: set boundary=all as well, "
                             "or mixing=none.")
-        if protocol.size and protocol.size < row.minimum:
-            raise UserError(f"{row.title} needs pictures of at least {row.minimum} pixels, not "
-                            f"{protocol.size}: set --size {row.minimum} or more, or leave it out.")
 
 

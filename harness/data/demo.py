@@ -110,8 +110,8 @@ def train() -> Dataset:
 
 
 def test() -> Dataset:
-    """400 clean, labelled pictures from another laboratory."""
-    images, labels = cells(400, np.random.default_rng(20241126), AWAY)
+    """300 clean, labelled pictures from another laboratory."""
+    images, labels = cells(300, np.random.default_rng(20241126), AWAY)
     return Dataset(images, labels, BLOOD_CELLS, "demo-test")
 
 

@@ -1,5 +1,6 @@
 """One run: a backbone, a protocol and a data set become a classifier and its records."""
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +23,15 @@ from harness.training.views import Views
 from harness.training.wise import between
 from zoo.backbone import Backbone
 from zoo.classifier import Classifier
+from zoo.cost import multiply_adds
 from zoo.graph import Graph
 from zoo.rewrite import fast
 from zoo.split import cut, join
 
 SAMPLE = 2000  # training features that standardizing looks at
+# Multiply-adds a picture up to which boundary "auto" trains a whole network: what half of VGG16
+# costs, whose trunk is passed once, at 96 pixels.
+LIGHT = 1e9
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,10 @@ class Job:
 
     @property
     def size(self) -> int:
-        """The side that pictures are resized to inside the model."""
-        return self.protocol.size or max(*self.dataset.images.shape[1:3], self.backbone.minimum)
+        """The side that pictures are resized to inside the model: the protocol's or their own,
+        but no less than the backbone needs."""
+        wanted = self.protocol.size or max(self.dataset.images.shape[1:3])
+        return max(wanted, self.backbone.minimum)
 
     @property
     def from_scratch(self) -> bool:
@@ -84,6 +91,7 @@ def train(job: Job, cache: Cache) -> Outcome:
     views = Views(job.dataset, job.protocol.policy, job.protocol.magnitude)
     announce(job, frozen, views, cache, outcome.number_type)
     pooled, source = sources(job, frozen, views, cache, outcome)
+    gc.collect()  # compiled functions and the weights they hold lie in cycles
     for train_index, validation_index in job.folds:
         task = Task(job.dataset.labels, len(job.dataset.class_names),
                     mask(train_index, len(job.dataset)), mask(validation_index, len(job.dataset)),
@@ -91,6 +99,7 @@ def train(job: Job, cache: Cache) -> Outcome:
         member, history = one_fold(job, frozen, task, pooled, source, outcome)
         outcome.members.append(member)
         outcome.history.append(history)
+        gc.collect()
     return outcome
 
 
@@ -108,9 +117,9 @@ def announce(job: Job, frozen: Frozen, views: Views, cache: Cache, number_type: 
     # Forward and backward cost three forward passes; judging an epoch costs one for each view.
     tuning = epochs * (3 * rows + 2 * judged) * tail
     total = computed * whole + tuning + (judged + p.suite) * whole
-    terminal.say(f"{job.backbone.title}, {p.name}: about {minutes(total)} (activations "
-                 f"{minutes(computed * whole)}, fine-tuning {minutes(tuning)}), less where it "
-                 "stops early.")
+    terminal.say(f"{job.backbone.title}, {p.name}, {job.size} pixels: about {minutes(total)} "
+                 f"(activations {minutes(computed * whole)}, fine-tuning {minutes(tuning)}), less "
+                 "where it stops early.")
 
 
 def minutes(seconds: float) -> str:
@@ -146,6 +155,9 @@ def mask(index: np.ndarray, n: int) -> np.ndarray:
 def divide(network: Graph, job: Job) -> Frozen:
     """The network, cut at the protocol's boundary."""
     boundary = "all" if job.from_scratch else job.protocol.boundary
+    if boundary == "auto":
+        cost = multiply_adds(network, job.dataset.images.shape[1:])
+        boundary = "all" if cost <= LIGHT else "half"
     if boundary == "head":
         return Frozen(network, Graph((), {}))
     if boundary == "all":

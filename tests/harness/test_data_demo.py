@@ -23,7 +23,7 @@ def test_it_has_all_kinds_and_is_the_same_every_time(dirty):
 
 def test_the_test_set_is_another_laboratorys_and_shares_no_picture(dirty):
     test = demo.test()
-    assert test.images.shape == (400, 96, 96, 3)
+    assert test.images.shape == (300, 96, 96, 3)
     check_leak(dirty, test, "demo", "demo-test")
     cream, grey = (np.median(d.images, (0, 1, 2)) for d in (dirty, test))
     assert np.abs(cream - grey).max() > 10

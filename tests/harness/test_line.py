@@ -108,7 +108,6 @@ def test_an_ensemble_is_a_run_with_its_members_mean(line: Path, here: Path) -> N
     (["--data", "contest.npz", "--backbones", "smallcnn2", "--folds", "50"], "folds"),
     (["--data", "contest.npz", "--images-key", "pictures"], "--images-key"),
     (["--data", "contest.npz", "--test", "contest.npz", "--backbones", "smallcnn2"], "lie"),
-    (["--data", "contest.npz", "--backbones", "xception", "--size", "40"], "at least 71"),
     (["--data", "contest.npz", "--set", "veiws=3"], "Did you mean 'views'"),
     (["--data", "contest.npz", "--set", "views"], "FIELD=VALUE"),
     (["--data", "contest.npz", "--set", "mixing=both"], "set boundary=all"),
