@@ -30,7 +30,8 @@ class Protocol:
 
     policy, magnitude: of augmentation; views: augmented versions of each picture, beside the
     untouched one, that are cached (where nothing is frozen, every epoch draws new ones);
-    mixing: MixUp or CutMix of pictures with their labels (stage 2);
+    mixing: MixUp or CutMix of views with their labels, in both stages, from the second augmented
+    view on (the first one judges, see harness/augment/mixing.py);
     standardize: bring the pooled features to mean 0 and deviation 1 in front of the head; dense:
     width of its hidden layer, 0 for none; l1, l2: penalties on its weights;
     boundary: what stage 2 trains; epochs, rate (AdamW's learning rate) and decay (its weight
@@ -75,6 +76,11 @@ class Protocol:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check(field.name, getattr(self, field.name), field.type)
+
+    @property
+    def other_views(self) -> int:
+        """How many views there are beside the untouched one; none where all would be like it."""
+        return 0 if self.policy == self.mixing == "none" else self.views
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -11,6 +11,7 @@ from harness.prepare import Prepared
 from harness.protocol import Protocol
 from harness.runs import Run, Store, identity
 from harness.training.cache import Cache
+from harness.training.views import MIXED
 from zoo.backbone import Backbone
 from zoo.errors import UserError
 from zoo.table import backbone
@@ -138,13 +139,10 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache, job
 
 def check(rows: list[Backbone], protocol: Protocol) -> None:
     """Refuse what a protocol asks of a backbone in vain, before anything is trained."""
+    if protocol.mixing != "none" and protocol.views < MIXED:
+        raise UserError(f"mixing={protocol.mixing} needs at least {MIXED} views, since the first "
+                        f"one stays unmixed and judges: set views={MIXED} or more, or mixing=none.")
     for row in rows:
-        if protocol.mixing != "none" and protocol.boundary != "all" and row.pretrained:
-            raise UserError("MixUp and CutMix mix pictures, and this protocol trains on cached "
-                            "activations, which can't be mixed exactly: set boundary=all as well, "
-                            "or mixing=none.")
         if protocol.size and protocol.size < row.minimum:
             raise UserError(f"{row.title} needs pictures of at least {row.minimum} pixels, not "
                             f"{protocol.size}: set --size {row.minimum} or more, or leave it out.")
-
-
