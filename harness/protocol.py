@@ -20,7 +20,7 @@ RANGES = {
     "epochs_2": (0, 10_000), "rate_1": (1e-8, 1.0), "rate_2": (1e-8, 1.0),
     "decay_1": (0.0, 1.0), "decay_2": (0.0, 1.0), "warmup": (0.0, 0.9), "head_rate": (0.01, 1000.0),
     "ema": (0.0, 0.99999), "batch": (1, 4096), "patience": (1, 10_000), "size": (0, 1024),
-    "suite": (100, 1_000_000),
+    "adapt": (0.0, 1.0), "suite": (100, 1_000_000),
 }
 
 
@@ -40,7 +40,9 @@ class Protocol:
     average of weights, 0 for none; wise: choose a point between the weights of stage 1 and 2 on
     distorted training pictures (WiSE-FT); patience: epochs without a better validation loss;
     size: pictures are resized to this inside the model, 0 to leave them; tta: test-time
-    augmentation; suite: how many distorted validation pictures the run is judged on.
+    augmentation; adapt: share of the predicted batch's own statistics in every batch normalization
+    (zoo/adapt.py; can't be submitted); suite: how many distorted validation pictures the run is
+    judged on.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Protocol:
     patience: int = 15
     size: int = 0
     tta: str = "none"
+    adapt: float = 0.0
     suite: int = 2000
 
     def __post_init__(self) -> None:

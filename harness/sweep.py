@@ -73,8 +73,9 @@ def configuration(spec: Spec, prepared: Prepared) -> dict[str, Any]:
                  "hash": data.content_hash, "n": len(data), "classes": list(data.class_names),
                  "size": list(data.images.shape[1:3])},
         "folds": spec.folds, "seed": spec.seed}
-    named = {"protocol": {**config["protocol"], "name": ""},
-             "data": config["data"]["hash"]}
+    # A field that is younger than some runs counts only where it says something.
+    decisive = {k: v for k, v in config["protocol"].items() if k != "adapt" or v}
+    named = {"protocol": {**decisive, "name": ""}, "data": config["data"]["hash"]}
     config["identity"] = identity({**config, **named})
     config["reading"] = prepared.reading
     config["test"] = test_record(prepared.test)
@@ -146,3 +147,6 @@ def check(rows: list[Backbone], protocol: Protocol) -> None:
         if protocol.size and protocol.size < row.minimum:
             raise UserError(f"{row.title} needs pictures of at least {row.minimum} pixels, not "
                             f"{protocol.size}: set --size {row.minimum} or more, or leave it out.")
+        if protocol.adapt and not row.batch_norms:
+            raise UserError(f"{row.title} has no batch normalization that could adapt: set "
+                            "adapt=0, or choose backbones that have it.")

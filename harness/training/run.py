@@ -22,6 +22,7 @@ from harness.training.sources import Pictures, Source, Tables
 from harness.training.stages import Stage, Task, Trained, fit
 from harness.training.views import Views
 from harness.training.wise import between
+from zoo.adapt import adapted
 from zoo.backbone import Backbone
 from zoo.classifier import Classifier
 from zoo.graph import Graph
@@ -72,8 +73,9 @@ class Outcome:
 
     def classifier(self, job: Job) -> Classifier:
         """The mean of all folds' members. Saved as trained, with its batch norms: what predicts
-        rewrites it for speed."""
-        return Classifier(tuple(self.members), job.dataset.class_names, job.protocol.tta)
+        rewrites it for speed. Where the protocol says so, they adapt to what is predicted."""
+        members = tuple(adapted(m, job.protocol.adapt) for m in self.members)
+        return Classifier(members, job.dataset.class_names, job.protocol.tta)
 
 
 def train(job: Job, cache: Cache) -> Outcome:
