@@ -67,7 +67,8 @@ class Mixing:
         """The mixtures that the pictures at ``index`` (n,) are in ``view``; (seed, view, picture)
         decides each. shape: height and width. A picture alone in its part is its own partner."""
         keys = draws.fork(draws.key(seed, view, index), "mixing")
-        order, first, place, size = (a if i == 0 else a[index] for i, a in enumerate(self.places))
+        order, *of_each = self.places
+        first, place, size = (a[index] for a in of_each)
         step = 1 + np.floor(draws.uniform(keys, "partner") * (size - 1.0)).astype(np.int64)
         cut = {"mixup": np.zeros(len(index), bool), "cutmix": np.ones(len(index), bool),
                "both": draws.uniform(keys, "kind") < 0.5}[self.kind]

@@ -31,7 +31,7 @@ def one_norm(**options: bool):
 
 
 def classifier(graph: Graph) -> Classifier:
-    kernel = np.random.default_rng(0).standard_normal((1280, 3)).astype("float32")
+    kernel = np.random.default_rng(0).standard_normal((1280, 3)).astype("float32") / 10
     top = Graph((Node("pool", "global average", ("input",)),
                  Node("top", "dense", ("pool",), {"activation": "softmax"}, ("kernel",))),
                 {"top/kernel": kernel})
@@ -99,5 +99,5 @@ def test_it_is_saved_and_loaded_alike(tmp_path):
 def test_the_pictures_that_fill_a_batch_do_not_shift_its_statistics():
     _, graph = keras_and_graph("mobilenetv2")
     ours, x = classifier(adapted(graph, 1.0)), pictures(backbone("mobilenetv2"), 4)
-    assert np.allclose(ours.predict(x, batch=8), ours.predict(x, batch=4), atol=1e-5)
-    assert not np.allclose(ours.predict(x[:2]), ours.predict(x)[:2], atol=1e-3)
+    assert np.allclose(ours.predict(x, batch=8), ours.predict(x, batch=4), atol=1e-3)
+    assert not np.allclose(ours.predict(x[:2]), ours.predict(x)[:2], atol=1e-2)
