@@ -26,10 +26,12 @@ def train(source: str, backbone: str, protocol: str = "quick", *, test: str | No
     from harness import protocol as protocols
     from harness.forecasts import update
     from harness.prepare import prepare
-    from harness.sweep import plan, run_job
+    from harness.sweep import check, plan, run_job
     from harness.training import cache
+    from zoo.table import backbone as row
 
     chosen = protocols.protocol(protocol, fields)
+    check([row(backbone)], chosen)
     spec = plan([backbone], chosen, weights, folds, 1, source == "demo")[0]
     import dataclasses
 

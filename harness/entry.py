@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.runs import Run, Store
+from zoo.adapt import adapts
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 
@@ -49,6 +50,11 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
     from zoo.files import user_errors
 
     classifier = Classifier.load(run.classifier_folder)
+    if any(adapts(g) for g in classifier.graphs):
+        raise UserError(f"{run.id} normalizes with the statistics of the batch that it predicts, "
+                        "and this contest's rules forbid that a picture's label depends on the "
+                        "others. Train it, or its members, again with --set adapt=0 (the cache "
+                        "still holds what is frozen), or name another run with --run.")
     with user_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".packing-") as folder:

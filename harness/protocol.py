@@ -20,7 +20,7 @@ RANGES = {
     "epochs_2": (0, 10_000), "rate_1": (1e-8, 1.0), "rate_2": (1e-8, 1.0),
     "decay_1": (0.0, 1.0), "decay_2": (0.0, 1.0), "warmup": (0.0, 0.9), "head_rate": (0.01, 1000.0),
     "ema": (0.0, 0.99999), "batch": (1, 4096), "patience": (1, 10_000), "size": (0, 1024),
-    "suite": (100, 1_000_000),
+    "adapt": (0.0, 1.0), "suite": (100, 1_000_000),
 }
 
 
@@ -30,16 +30,20 @@ class Protocol:
 
     policy, magnitude: of augmentation; views: augmented versions of each picture, beside the
     untouched one, that are cached (where nothing is frozen, every epoch draws new ones);
-    mixing: MixUp or CutMix of pictures with their labels (stage 2);
+    mixing: MixUp or CutMix of views with their labels, in both stages, from the second augmented
+    view on (the first one judges, see harness/augment/mixing.py);
     standardize: bring the pooled features to mean 0 and deviation 1 in front of the head; dense:
     width of its hidden layer, 0 for none; l1, l2: penalties on its weights;
     boundary: what stage 2 trains ("auto": all of a light network, half of a heavy one);
     epochs, rate (AdamW's learning rate) and decay (its weight decay) of each stage;
-    schedule: of stage 2's rate, after ``warmup`` (a share of all steps); head_rate: the head's rate in stage 2, in multiples of rate_2; ema: decay of the moving
-    average of weights, 0 for none; wise: choose a point between the weights of stage 1 and 2 on
-    distorted training pictures (WiSE-FT); patience: epochs without a better validation loss;
+    schedule: of stage 2's rate, after ``warmup`` (a share of all steps); head_rate: the head's rate
+    in stage 2, in multiples of rate_2; ema: decay of the moving average of weights, 0 for none;
+    wise: choose a point between the weights of stage 1 and 2 on distorted training pictures
+    (WiSE-FT); patience: epochs without a better validation loss;
     size: pictures are resized to this inside the model (to more where the backbone needs it), 0 to
-    leave them; tta: test-time augmentation; suite: how many distorted validation pictures the run is judged on.
+    leave them; tta: test-time augmentation; adapt: share of the predicted batch's own statistics in
+    every batch normalization (zoo/adapt.py; can't be submitted); suite: how many distorted
+    validation pictures the run is judged on.
     """
 
     name: str
@@ -70,11 +74,17 @@ class Protocol:
     patience: int = 15
     size: int = 0
     tta: str = "none"
+    adapt: float = 0.0
     suite: int = 2000
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check(field.name, getattr(self, field.name), field.type)
+
+    @property
+    def other_views(self) -> int:
+        """How many views there are beside the untouched one; none where all would be like it."""
+        return 0 if self.policy == self.mixing == "none" else self.views
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -18,7 +18,16 @@ from harness.training import activations
 from harness.training.activations import Frozen
 from harness.training.cache import Cache
 from harness.training.heads import head
-from harness.training.run import Job, Outcome, divide, mask, sample, sources, with_weights
+from harness.training.run import (
+    Job,
+    Outcome,
+    divide,
+    mask,
+    sample,
+    sources,
+    views_of,
+    with_weights,
+)
 from harness.training.sources import Tables
 from harness.training.stages import Stage, Task, fit, predictions
 from harness.training.views import Views
@@ -75,8 +84,7 @@ class Objective:
         job = Job(self.data, (self.fold,), backbone(self.spec.backbone), self.spec.weights,
                   protocol, self.spec.seed)
         frozen = divide(job.backbone.graph(job.size, job.weights), job)
-        views = Views(job.dataset, protocol.policy, protocol.magnitude)
-        pooled, source = sources(job, frozen, views, self.cache,
+        pooled, source = sources(job, frozen, views_of(job), self.cache,
                                  Outcome(number_type=self.number_type))
         task = Task(job.dataset.labels, len(job.dataset.class_names),
                     mask(self.fold[0], len(job.dataset)), mask(self.fold[1], len(job.dataset)),
@@ -86,20 +94,20 @@ class Objective:
                             "pretrained backbone.")
         top = head(protocol, pooled.tables[0].shape[1], task.classes, job.seed,
                    sample(pooled, task))
-        first = fit(top, pooled, task, Stage.first(protocol), protocol.views)
+        first = fit(top, pooled, task, Stage.first(protocol), protocol.other_views)
         whole = join(frozen.tail, activations.POOL, with_weights(top, first.weights))
         if frozen.tail.nodes and protocol.epochs_2:
-            tuned = fit(whole, source, task, Stage.second(protocol), protocol.views,
+            tuned = fit(whole, source, task, Stage.second(protocol), protocol.other_views,
                         after_epoch=after_epoch)
             whole = with_weights(whole, tuned.weights)
         return self.judge(frozen, whole)
 
     def judge(self, frozen: Frozen, whole: Graph) -> float:
         """Accuracy on the distorted pictures of the suite, from their cached activations."""
-        found = activations.compute(Views(self.suite, "none"), 0, frozen, self.cache,
-                                    lambda n: None, maps=bool(frozen.tail.nodes),
-                                    number_type=self.number_type)
-        rows = Tables(found.boundary or found.pooled, found.order)
+        views = Views(self.suite, "none")
+        found = activations.compute(views, 0, frozen, self.cache, lambda n: None,
+                                    maps=bool(frozen.tail.nodes), number_type=self.number_type)
+        rows = Tables(found.boundary or found.pooled, found.order, views)
         everything = np.ones(len(self.suite), bool)
         program = compiled(whole, self.number_type)
         hits = [out.argmax(1) == self.suite.labels[picture]

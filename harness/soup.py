@@ -24,7 +24,7 @@ def average(graphs: list[Graph]) -> Graph:
         if other.nodes != first.nodes or {k: a.shape for k, a in other.arrays.items()} != {
                 k: a.shape for k, a in first.arrays.items()}:
             raise UserError("Only networks that are built alike can be averaged: the same "
-                            "backbone, head and size.")
+                            "backbone, head, size and adapt.")
     arrays = {k: np.mean([g.arrays[k] for g in graphs], axis=0, dtype="float64")
               .astype(first.arrays[k].dtype) for k in first.arrays}
     return Graph(first.nodes, arrays)

@@ -11,6 +11,7 @@ from harness.prepare import Prepared
 from harness.protocol import Protocol
 from harness.runs import Run, Store, identity
 from harness.training.cache import Cache
+from harness.training.views import MIXED
 from zoo.backbone import Backbone
 from zoo.errors import UserError
 from zoo.table import backbone
@@ -72,8 +73,9 @@ def configuration(spec: Spec, prepared: Prepared) -> dict[str, Any]:
                  "hash": data.content_hash, "n": len(data), "classes": list(data.class_names),
                  "size": list(data.images.shape[1:3])},
         "folds": spec.folds, "seed": spec.seed}
-    named = {"protocol": {**config["protocol"], "name": ""},
-             "data": config["data"]["hash"]}
+    # A field that is younger than some runs counts only where it says something.
+    decisive = {k: v for k, v in config["protocol"].items() if k != "adapt" or v}
+    named = {"protocol": {**decisive, "name": ""}, "data": config["data"]["hash"]}
     config["identity"] = identity({**config, **named})
     config["reading"] = prepared.reading
     config["test"] = test_record(prepared.test)
@@ -138,10 +140,10 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache, job
 
 def check(rows: list[Backbone], protocol: Protocol) -> None:
     """Refuse what a protocol asks of a backbone in vain, before anything is trained."""
+    if protocol.mixing != "none" and protocol.views < MIXED:
+        raise UserError(f"mixing={protocol.mixing} needs at least {MIXED} views, since the first "
+                        f"one stays unmixed and judges: set views={MIXED} or more, or mixing=none.")
     for row in rows:
-        if protocol.mixing != "none" and protocol.boundary != "all" and row.pretrained:
-            raise UserError("MixUp and CutMix mix pictures, and this protocol trains on cached "
-                            "activations, which can't be mixed exactly: set boundary=all as well, "
-                            "or mixing=none.")
-
-
+        if protocol.adapt and not row.batch_norms:
+            raise UserError(f"{row.title} has no batch normalization that could adapt: set "
+                            "adapt=0, or choose backbones that have it.")

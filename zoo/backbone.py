@@ -37,7 +37,8 @@ class Backbone:
     builder: a name in keras.applications, or "module:function"; preprocessing: what the builder
     expects in front of it (PREPROCESSING below), always put inside the graph, so that raw 0..255
     RGB goes in; minimum: smallest side in pixels; boundaries: the first node of the tail for
-    each named boundary; pretrained: None where no weights exist and everything is trained.
+    each named boundary; pretrained: None where no weights exist and everything is trained;
+    batch_norms: whether the network has any.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Backbone:
     pretrained: WeightFile | None = None
     published: Published | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    batch_norms: bool = True
 
     def model(self, size: int, weights: Path | None = None) -> Any:
         """The Keras network without its top, for (n, size, size, 3), as Keras builds it."""

@@ -39,8 +39,8 @@ class Classifier:
     def predict(self, images: np.ndarray, batch: int = BATCH) -> np.ndarray:
         """Probabilities, float32 (n, K), of pictures (n, H, W, 3), uint8 or float, n >= 0.
 
-        Every batch is filled up to one size, so that nothing is traced twice and a picture's
-        company doesn't matter.
+        Every batch is filled up to one size, so that nothing is traced twice. A picture's company
+        doesn't matter, unless the graphs adapt to it (zoo/adapt.py).
         """
         images = np.asarray(images)
         if images.ndim != 4 or images.shape[-1] != 3:
@@ -112,14 +112,14 @@ def refuse_bomb(path: Path) -> None:
 
 
 def batches(images: np.ndarray, batch: int) -> Iterator[tuple[np.ndarray, slice]]:
-    """(pictures, rows): pieces of exactly ``batch`` pictures, the last one filled with zeros."""
+    """(pictures, rows): pieces of exactly ``batch`` pictures, the last one filled with its own.
+
+    Its own, not zeros, so that the statistics of the batch stay those of its pictures.
+    """
     for start in range(0, len(images), batch):
         part = images[start:start + batch]
         rows = slice(start, start + len(part))
-        if len(part) < batch:
-            part = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]),
-                                                  part.dtype)])
-        yield part, rows
+        yield np.resize(part, (batch, *part.shape[1:])), rows
 
 
 def compiled(members: Sequence[Graph], shares: Sequence[float], views: int) -> Any:

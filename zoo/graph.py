@@ -79,13 +79,25 @@ def convolve_depthwise(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) ->
 
 
 def normalize_batch(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
-    """Batch normalization in inference mode, which is the only one we have."""
+    """Batch normalization in inference mode, which is the only one that training knows."""
     import tensorflow as tf
 
     scale = tf.math.rsqrt(w["variance"] + tf.cast(args["epsilon"], w["variance"].dtype))
     scale = scale * w["gamma"] if "gamma" in w else scale
     shift = -w["mean"] * scale
     return x * scale + (shift + w["beta"] if "beta" in w else shift)
+
+
+def normalize_adaptively(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
+    """Batch normalization with a share of the batch's own statistics, see zoo/adapt.py."""
+    import tensorflow as tf
+
+    exact = tf.cast(x, "float32")
+    mean, variance = tf.nn.moments(exact, list(range(len(x.shape) - 1)))
+    mixed = {k: tf.cast(v, "float32") for k, v in w.items()}
+    for name, own in (("mean", mean), ("variance", variance)):
+        mixed[name] = args["share"] * own + (1 - args["share"]) * mixed[name]
+    return tf.cast(normalize_batch(exact, args, mixed), x.dtype)
 
 
 def normalize_layer(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
@@ -172,6 +184,7 @@ KINDS: dict[str, Callable[[list[Any], Mapping[str, Any], Mapping[str, Any], Any]
     "depthwise": lambda x, a, w, s: convolve_depthwise(x[0], a, w),
     "dense": lambda x, a, w, s: dense(x[0], a, w),
     "batch norm": lambda x, a, w, s: normalize_batch(x[0], a, w),
+    "adaptive batch norm": lambda x, a, w, s: normalize_adaptively(x[0], a, w),
     "layer norm": lambda x, a, w, s: normalize_layer(x[0], a, w),
     "affine": lambda x, a, w, s: x[0] * w["scale"] + w.get("offset", 0),
     "reverse channels": lambda x, a, w, s: x[0][..., ::-1],

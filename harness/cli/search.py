@@ -39,12 +39,14 @@ def command(data: str, name: str, weights: str, protocol: str, fields: str | Non
     from harness.training import cache
     from zoo.errors import UserError
     from zoo.files import write_json
+    from zoo.table import backbone
 
     wanted = fields.replace(",", " ").split() if fields else list(search.SPACE)
     unknown = [f for f in wanted if f not in search.SPACE]
     if unknown:
         raise UserError(f"{unknown[0]!r} is not searched. These are: {', '.join(search.SPACE)}.")
     chosen = find_protocol(protocol, dict(options.parse_settings(settings)))
+    sweep.check([backbone(name)], chosen)
     spec = sweep.plan([name], chosen, weights, 1, 1, demo=data == "demo")[0]
     prepared = prepare(data)
     objective = search.Objective(spec, prepared, cache.default())

@@ -1,6 +1,7 @@
 """Folds that keep near-duplicates together and classes balanced."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,3 +36,14 @@ def folds(labels: np.ndarray, group: np.ndarray, k: int, seed: int) -> list[Fold
                             "fewer folds.") from e
     of_picture = fold[member]
     return [(np.flatnonzero(of_picture != i), np.flatnonzero(of_picture == i)) for i in range(k)]
+
+
+def parts(folds: Sequence[Fold], n: int) -> np.ndarray:
+    """int64 (n,): which fold each of ``n`` pictures validates in, -1 for none.
+
+    Every training set of the folds is a union of whole parts, and so is every validation set.
+    """
+    part = np.full(n, -1, np.int64)
+    for number, (_, held) in enumerate(folds):
+        part[held] = number
+    return part

@@ -15,12 +15,13 @@ from harness.augment import FAMILIES, OPERATIONS
 from harness.judge.evidence import Evidence, design, of_run
 from harness.judge.hidden import expected
 from harness.judge.metrics import calibration_error, nll
+from zoo.table import ROWS
 
 STRENGTHS = (1, 2, 3, 4, 5)
 TEMPERATURES = np.geomspace(0.25, 8, 41)
 NOTICEABLE = 0.5  # points; what costs less is left out
 # Backbones that carry the training pictures' statistics in batch norms.
-BATCH_NORMED = ("resnet", "efficientnet", "mobilenet", "xception")
+BATCH_NORMED = tuple(row.name for row in ROWS if row.batch_norms)
 HELPS = {
     "blur": "blur, sharpening and lower resolution in the augmentation",
     "noise": "noise of several kinds in the augmentation, and fine-tuning more than the head",

@@ -163,6 +163,9 @@ def fill(paths: list[Path], views: Views, view: int, program: Any, step: Step) -
     paths: of the pooled features, and of the map where it is wanted.
     """
     missing = [i for i, path in enumerate(paths) if not path.exists()]
+    if not missing:  # another view is the same, or another process was faster
+        step(len(views.dataset))
+        return
     with contextlib.ExitStack() as stack:
         targets = [stack.enter_context(atomic(paths[i])) for i in missing]
         with contextlib.ExitStack() as opened:

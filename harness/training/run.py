@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from harness import terminal
+from harness.augment.mixing import Mixing
 from harness.data.dataset import Dataset
+from harness.data.splits import parts
 from harness.protocol import Protocol
 from harness.training import activations
 from harness.training.activations import POOL, Frozen
@@ -21,6 +23,7 @@ from harness.training.sources import Pictures, Source, Tables
 from harness.training.stages import Stage, Task, Trained, fit
 from harness.training.views import Views
 from harness.training.wise import between
+from zoo.adapt import adapted
 from zoo.backbone import Backbone
 from zoo.classifier import Classifier
 from zoo.cost import multiply_adds
@@ -77,8 +80,9 @@ class Outcome:
 
     def classifier(self, job: Job) -> Classifier:
         """The mean of all folds' members. Saved as trained, with its batch norms: what predicts
-        rewrites it for speed."""
-        return Classifier(tuple(self.members), job.dataset.class_names, job.protocol.tta)
+        rewrites it for speed. Where the protocol says so, they adapt to what is predicted."""
+        members = tuple(adapted(m, job.protocol.adapt) for m in self.members)
+        return Classifier(members, job.dataset.class_names, job.protocol.tta)
 
 
 def train(job: Job, cache: Cache) -> Outcome:
@@ -88,7 +92,7 @@ def train(job: Job, cache: Cache) -> Outcome:
     outcome = Outcome(number_type=number_type())
     network = job.backbone.graph(job.size, job.weights)
     frozen = divide(network, job)
-    views = Views(job.dataset, job.protocol.policy, job.protocol.magnitude)
+    views = views_of(job)
     announce(job, frozen, views, cache, outcome.number_type)
     pooled, source = sources(job, frozen, views, cache, outcome)
     gc.collect()  # compiled functions and the weights they hold lie in cycles
@@ -103,13 +107,19 @@ def train(job: Job, cache: Cache) -> Outcome:
     return outcome
 
 
+def views_of(job: Job) -> Views:
+    """What the job's network sees. Partners of mixed views never come from another fold."""
+    p = job.protocol
+    mixing = None if p.mixing == "none" else Mixing(p.mixing, parts(job.folds, len(job.dataset)))
+    return Views(job.dataset, p.policy, p.magnitude, mixing=mixing)
+
+
 def announce(job: Job, frozen: Frozen, views: Views, cache: Cache, number_type: str) -> None:
     """Say how long the run will take, from the speed of one batch on this machine."""
     p = job.protocol
-    count = 0 if p.policy == "none" else p.views
     whole, tail = speed(job, frozen.trunk, frozen.tail, number_type)
     computed = 0 if job.from_scratch else activations.missing(
-        views, count, frozen, cache, maps=bool(frozen.trunk.nodes and frozen.tail.nodes),
+        views, p.other_views, frozen, cache, maps=bool(frozen.trunk.nodes and frozen.tail.nodes),
         number_type=number_type)
     rows = sum(len(t) for t, _ in job.folds)
     judged = sum(len(v) for _, v in job.folds)
@@ -168,8 +178,7 @@ def divide(network: Graph, job: Job) -> Frozen:
 def sources(job: Job, frozen: Frozen, views: Views, cache: Cache, outcome: Outcome
             ) -> tuple[Tables | None, Source]:
     """What stage 1 reads and what stage 2 reads."""
-    p = job.protocol
-    count = 0 if p.policy == "none" else p.views
+    count = job.protocol.other_views
     on_the_fly = Pictures(views, count)
     if job.from_scratch:
         return None, on_the_fly
@@ -180,15 +189,15 @@ def sources(job: Job, frozen: Frozen, views: Views, cache: Cache, outcome: Outco
                                                    ) as bar:
         found = activations.compute(views, count, frozen, cache, bar.advance, maps=maps,
                                     number_type=outcome.number_type)
-    pooled = Tables(found.pooled, found.order)
-    return pooled, Tables(found.boundary, found.order) if maps else on_the_fly
+    pooled = Tables(found.pooled, found.order, views)
+    return pooled, Tables(found.boundary, found.order, views) if maps else on_the_fly
 
 
 def one_fold(job: Job, frozen: Frozen, task: Task, pooled: Tables | None, source: Source,
              outcome: Outcome) -> tuple[Graph, dict[str, Any]]:
     """Both stages of one fold: the finished graph, and its learning curves."""
     p, name = job.protocol, job.backbone.title
-    views = 0 if p.policy == "none" else p.views
+    views = p.other_views
     stages: dict[str, Trained] = {}
     if pooled is None:
         top = head(p, features(frozen.tail, job), task.classes, job.seed)

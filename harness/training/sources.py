@@ -13,20 +13,25 @@ from harness.training.views import Views
 BLOCK = 256          # rows read at once
 CHUNK_BYTES = 192 << 20  # of rows that are shuffled together
 
+Rows = tuple[np.ndarray, ...]  # a batch's columns, not yet cut into batches
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Whole batches: x (steps, batch, ...), and of each row its picture (steps, batch)."""
+    """Whole batches: x (steps, batch, ...), and of each row (steps, batch) its picture, the one it
+    is mixed with (itself in views that aren't mixed), and that one's share."""
 
     x: np.ndarray
     picture: np.ndarray
+    partner: np.ndarray
+    share: np.ndarray
 
 
 class Tables:
     """Rows of cached views. An epoch shows every picture once, each block in another view."""
 
-    def __init__(self, tables: tuple[Table, ...], order: np.ndarray) -> None:
-        self.tables, self.order = tables, order
+    def __init__(self, tables: tuple[Table, ...], order: np.ndarray, views: Views) -> None:
+        self.tables, self.order, self.views = tables, order, views
 
     def epoch(self, number: int, allowed: np.ndarray, batch: int, seed: int) -> Iterator[Batch]:
         """The batches of one epoch; ``allowed`` (N,) marks the pictures that may be seen."""
@@ -38,9 +43,12 @@ class Tables:
         gather = max(1, int(CHUNK_BYTES // (BLOCK * self.tables[0].row)))
         groups = [plan[i:i + gather] for i in range(0, len(plan), gather)]
 
-        def load(group: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-            pieces = [self.block(first, view, allowed) for first, view in group]
-            return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+        def load(group: list[tuple[int, int]]) -> Rows:
+            pieces = []
+            for first, view in group:
+                x, picture = self.block(first, view, allowed)
+                pieces.append((x, picture, *self.views.partners(picture, view)))
+            return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
 
         yield from batches(ahead(load, groups), batch, rng)
 
@@ -68,7 +76,11 @@ class Pictures:
         groups = [shuffled[i:i + size] for i in range(0, len(shuffled), size)]
         # The first views are kept for judging, see ``read``.
         view = self.count + 1 + number
-        yield from batches(ahead(lambda g: (self.views.render(g, view), g), groups), batch, rng)
+
+        def load(group: np.ndarray) -> Rows:
+            return (self.views.render(group, view), group, *self.views.partners(group, view))
+
+        yield from batches(ahead(load, groups), batch, rng)
 
     def read(self, view: int, allowed: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         index = np.flatnonzero(allowed)
@@ -92,21 +104,18 @@ def ahead(load: Callable[[Any], Any], groups: list[Any]) -> Iterator[Any]:
             yield now
 
 
-def batches(chunks: Iterator[tuple[np.ndarray, np.ndarray]], batch: int,
-            rng: np.random.Generator) -> Iterator[Batch]:
+def batches(chunks: Iterator[Rows], batch: int, rng: np.random.Generator) -> Iterator[Batch]:
     """Shuffle each chunk and cut it into whole batches; what is left goes into the next chunk.
 
     The rows left after the last chunk, fewer than a batch, are not shown in this epoch.
     """
-    x = picture = None
-    for new_x, new_picture in chunks:
-        x = new_x if x is None else np.concatenate([x, new_x])
-        picture = new_picture if picture is None else np.concatenate([picture, new_picture])
-        steps = len(x) // batch
+    rows: Rows = ()
+    for new in chunks:
+        rows = tuple(map(np.concatenate, zip(rows, new, strict=True))) if rows else new
+        steps = len(rows[0]) // batch
         if not steps:
             continue
-        mixed = rng.permutation(len(x))
-        use, rest = mixed[:steps * batch], mixed[steps * batch:]
-        yield Batch(x[use].reshape(steps, batch, *x.shape[1:]),
-                    picture[use].reshape(steps, batch))
-        x, picture = x[rest], picture[rest]
+        shuffled = rng.permutation(len(rows[0]))
+        use, rest = shuffled[:steps * batch], shuffled[steps * batch:]
+        yield Batch(*(column[use].reshape(steps, batch, *column.shape[1:]) for column in rows))
+        rows = tuple(column[rest] for column in rows)

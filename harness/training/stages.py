@@ -71,6 +71,14 @@ class Task:
             smooth *= (self.train.sum() / (self.classes * np.maximum(counts, 1)))[:, None]
         return smooth[self.labels[picture]]
 
+    def mixed_targets(self, batch: Batch) -> np.ndarray:
+        """The targets of a batch's rows, (steps, batch, K): of mixed ones, both pictures' in the
+        proportion in which they were mixed."""
+        y = self.targets(batch.picture)
+        if not batch.share.any():
+            return y
+        return y + batch.share[..., None] * (self.targets(batch.partner) - y)
+
 
 def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
         step: Callable[[int], None] = lambda n: None,
@@ -90,8 +98,7 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
         began = time.perf_counter()
         losses: list[float] = []
         for batch in source.epoch(epoch, task.train, learner.batch, task.seed):
-            x, y = mixed(batch, task, len(losses) + epoch * total)
-            losses.append(learner.learn(x, y, rate, total))
+            losses.append(learner.learn(batch.x, task.mixed_targets(batch), rate, total))
             step(batch.picture.size)
         loss, scores = learner.judge(source, views)
         kept.history.append({
@@ -108,19 +115,6 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
         if stage.schedule == "plateau" and waited and waited % PLATEAU[0] == 0:
             rate *= PLATEAU[1]
     return kept
-
-
-def mixed(batch: Batch, task: Task, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures and targets of whole batches, mixed as the protocol says."""
-    from harness.augment.mixing import mix
-
-    y = task.targets(batch.picture)
-    kind = task.protocol.mixing
-    if kind == "none" or batch.x.dtype != np.uint8:  # activations can't be mixed exactly
-        return batch.x, y
-    pairs = [mix(x, t, kind, task.seed, first + i)
-             for i, (x, t) in enumerate(zip(batch.x, y, strict=True))]
-    return np.stack([x for x, _ in pairs]), np.stack([t for _, t in pairs])
 
 
 class Learner:

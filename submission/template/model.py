@@ -15,7 +15,7 @@ from zoo.classifier import symmetries
 from zoo.graph import Graph, load, run
 
 HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
-BATCH = 32  # pictures; every batch is filled up to it, so nothing is compiled twice
+BATCH = 32  # pictures; a batch with fewer repeats its own, so that nothing is compiled twice
 
 
 class Model:
@@ -52,7 +52,6 @@ class Model:
         out = np.empty((len(X), self.classes), "float32")
         for start in range(0, len(X), BATCH):
             part = np.asarray(X[start:start + BATCH], "float32")
-            filled = np.zeros((BATCH, *part.shape[1:]), "float32")
-            filled[:len(part)] = part
+            filled = np.resize(part, (BATCH, *part.shape[1:]))
             out[start:start + len(part)] = np.asarray(self.step(filled))[:len(part)]
         return out

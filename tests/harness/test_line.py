@@ -110,7 +110,9 @@ def test_an_ensemble_is_a_run_with_its_members_mean(line: Path, here: Path) -> N
     (["--data", "contest.npz", "--test", "contest.npz", "--backbones", "smallcnn2"], "lie"),
     (["--data", "contest.npz", "--set", "veiws=3"], "Did you mean 'views'"),
     (["--data", "contest.npz", "--set", "views"], "FIELD=VALUE"),
-    (["--data", "contest.npz", "--set", "mixing=both"], "set boundary=all"),
+    (["--data", "contest.npz", "--set", "mixing=both", "--set", "views=1"], "set views=2"),
+    (["--data", "contest.npz", "--backbones", "mobilenetv2 vgg16", "--set", "adapt=0.5"],
+     "VGG16 has no batch normalization"),
 ])
 def test_what_a_user_can_get_wrong_is_a_sentence(here: Path, arguments: list[str], sentence: str
                                                  ) -> None:

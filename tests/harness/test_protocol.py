@@ -24,6 +24,12 @@ def test_a_field_set_from_text_has_the_fields_type(preset: str) -> None:
         assert type(getattr(p, field.name)) is field.type
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_preset_depends_on_the_test_batch_or_mixes(preset: str) -> None:
+    assert PRESETS[preset].adapt == 0
+    assert PRESETS[preset].mixing == "none"
+
+
 def test_a_changed_preset_is_named_so_and_an_unchanged_one_is_not() -> None:
     assert protocol("seed", {"views": "4"}).name == "seed+"
     assert protocol("seed", {"views": str(PRESETS["seed"].views)}).name == "seed"
@@ -35,6 +41,7 @@ def test_a_changed_preset_is_named_so_and_an_unchanged_one_is_not() -> None:
     ({"views": "-1"}, "views must be from 0"),
     ({"dropout": "nan"}, "dropout must be a number"),
     ({"dropout": "1.5"}, "dropout must be from 0"),
+    ({"adapt": "1.5"}, "adapt must be from 0 to 1"),
     ({"wise": "maybe"}, "wise must be true or false"),
     ({"boundary": "last"}, "Did you mean 'last block'"),
     ({"veiws": "3"}, "Did you mean 'views'"),

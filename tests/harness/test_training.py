@@ -1,5 +1,6 @@
 """Training: caches, batches, stages, and what is kept."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from harness.data.dataset import Dataset
 from harness.protocol import PRESETS, protocol
 from harness.training import activations, cache, wise
 from harness.training.heads import head, trainable
+from harness.training.run import Job, divide
 from harness.training.sources import Pictures, Tables, batches
-from harness.training.stages import Learner, Stage, Task, fit, mixed
+from harness.training.stages import Learner, Stage, Task, fit
 from harness.training.views import Views
 from zoo import UserError
 from zoo.files import write_json
@@ -97,10 +99,10 @@ def test_a_run_that_can_not_fit_is_told_so(tmp_path) -> None:
 
 
 def test_an_epoch_shows_each_training_picture_once_and_no_other(dataset, frozen, tmp_path) -> None:
-    found = activations.compute(Views(dataset, "random"), 1, frozen, small_cache(tmp_path),
-                                lambda n: None)
+    views = Views(dataset, "random")
+    found = activations.compute(views, 1, frozen, small_cache(tmp_path), lambda n: None)
     t = task(dataset)
-    for source in (Tables(found.boundary, found.order), Pictures(Views(dataset, "random"), 1)):
+    for source in (Tables(found.boundary, found.order, views), Pictures(views, 1)):
         for number in (0, 1):
             shown = np.concatenate([b.picture.ravel() for b in
                                     source.epoch(number, t.train, 8, seed=1)])
@@ -109,10 +111,11 @@ def test_an_epoch_shows_each_training_picture_once_and_no_other(dataset, frozen,
 
 
 def test_rows_keep_their_pictures(dataset, frozen, tmp_path) -> None:
-    found = activations.compute(Views(dataset, "none"), 0, frozen, small_cache(tmp_path),
-                                lambda n: None)
+    views = Views(dataset, "none")
+    found = activations.compute(views, 0, frozen, small_cache(tmp_path), lambda n: None)
     expected = np.asarray(run(frozen.trunk, dataset.images))
-    for batch in Tables(found.boundary, found.order).epoch(0, task(dataset).train, 8, seed=1):
+    source = Tables(found.boundary, found.order, views)
+    for batch in source.epoch(0, task(dataset).train, 8, seed=1):
         flat = batch.x.reshape(-1, *batch.x.shape[2:])
         assert np.allclose(flat, expected[batch.picture.ravel()], rtol=2e-3, atol=2e-3)
 
@@ -125,7 +128,7 @@ def test_pictures_drawn_on_the_fly_are_new_in_every_epoch(dataset) -> None:
 
 
 def test_rows_that_fill_no_batch_go_into_the_next_chunk() -> None:
-    chunks = iter([(np.arange(5), np.arange(5)), (np.arange(5, 10), np.arange(5, 10))])
+    chunks = iter([(np.arange(5),) * 4, (np.arange(5, 10),) * 4])
     found = list(batches(chunks, 4, np.random.default_rng(0)))
     assert [b.x.shape for b in found] == [(1, 4), (1, 4)]
     assert len(set(np.concatenate([b.x.ravel() for b in found]))) == 8
@@ -140,19 +143,6 @@ def test_targets_keep_their_mass_and_carry_the_weight_of_the_class(dataset) -> N
     expected = unequal.train.sum() / (CLASSES * counts)
     assert np.allclose(y.sum(1), expected[unequal.labels], rtol=1e-5)
     assert (y.argmax(1) == unequal.labels).all()
-
-
-def test_mixing_keeps_the_mass_of_labels_and_changes_the_pictures(dataset) -> None:
-    t = task(dataset, mixing="both", class_weights="false")
-    batch = next(iter(Pictures(Views(dataset, "none"), 0).epoch(0, t.train, 8, seed=1)))
-    x, y = mixed(batch, t, 0)
-    assert x.shape == batch.x.shape
-    assert np.allclose(y.sum(-1), 1, atol=1e-5)
-    assert (x != batch.x).any((2, 3, 4)).mean() > 0.5
-    assert ((y > 0).sum(-1) > 1).any()
-    again = mixed(batch, t, 0)
-    assert np.array_equal(x, again[0])
-    assert not np.array_equal(x, mixed(batch, t, 1)[0])
 
 
 def fitted(dataset: Dataset, epochs: int = 8, **fields: object):
@@ -226,3 +216,24 @@ def test_wise_takes_the_point_with_the_lowest_loss(dataset) -> None:
 def test_every_preset_can_be_written_down(tmp_path) -> None:
     for p in PRESETS.values():
         write_json(tmp_path / "p.json", p.to_json())
+
+
+def job_of(dataset: Dataset, name: str, **fields: object) -> Job:
+    return Job(dataset, (), backbone(name), None, protocol("strong", fields))
+
+
+def test_light_networks_are_trained_whole_and_heavy_ones_from_half_on(dataset) -> None:
+    small = job_of(dataset, "mobilenetv2", size=96)
+    light = divide(small.backbone.graph(96), small)
+    assert not light.trunk.nodes
+    large = dataclasses.replace(small, backbone=backbone("vgg16"), dataset=Dataset(
+        np.zeros((1, 96, 96, 3), np.uint8), np.zeros(1, "int64"), ("a", "b"), "test"))
+    heavy = divide(large.backbone.graph(96), large)
+    assert heavy.trunk.nodes
+    assert heavy.tail.nodes
+
+
+def test_a_size_below_what_the_backbone_needs_is_raised_to_it(dataset) -> None:
+    assert job_of(dataset, "xception", size=64).size == 71
+    assert job_of(dataset, "mobilenetv2", size=64).size == 64
+    assert job_of(dataset, "mobilenetv2").size == 32

@@ -17,6 +17,7 @@ from submission import dryrun, pack, rules
 from submission.dryrun import dry_run
 from submission.runtimes import PLATFORM, python_of
 from tests.submission import networks
+from zoo.adapt import adapted
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.graph import Graph, Node
@@ -78,6 +79,16 @@ def test_it_predicts_as_the_harness_does(names: tuple[str, ...], tta: str, class
     labels = model.predict(images)
     assert labels.dtype == np.int64
     np.testing.assert_array_equal(labels, wanted.argmax(1))
+
+
+def test_an_adapted_network_adapts_in_the_zip_too(tmp_path: Path) -> None:
+    plain = networks.classifier("mobilenetv2")
+    entry = Classifier(tuple(adapted(g, 0.5) for g in plain.graphs), plain.class_names)
+    model = loaded(pack.pack(entry, tmp_path / "x.zip", {}), tmp_path / "unpacked")
+    images = networks.pictures(8, seed=1)  # in batches of any size here: the same statistics
+    wanted = entry.predict(images)
+    assert np.abs(wanted - plain.predict(images)).max() > 1e-2
+    np.testing.assert_allclose(model.probabilities(images), wanted, atol=AGREE)
 
 
 def test_any_number_type_size_and_company_gives_the_same(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from zoo.classifier import Classifier, refuse_bomb, symmetries
+from zoo.classifier import Classifier, batches, refuse_bomb, symmetries
 from zoo.errors import UserError
 from zoo.graph import Graph, Node
 from zoo.split import join
@@ -62,6 +62,14 @@ def test_a_pictures_company_does_not_matter(classifier):
     alone = np.concatenate([classifier.predict(X[i:i + 1]) for i in range(len(X))])
     assert np.array_equal(together, alone)
     assert np.allclose(together, classifier.predict(X, batch=4), atol=1e-6)
+
+
+def test_a_short_batch_is_filled_with_its_own_pictures():
+    pieces = list(batches(X, 7))
+    assert [rows for _, rows in pieces] == [slice(0, 7), slice(7, 9)]
+    assert np.array_equal(pieces[0][0], X[:7])
+    assert np.array_equal(pieces[1][0], X[[7, 8, 7, 8, 7, 8, 7]])
+    assert pieces[1][0].dtype == X.dtype
 
 
 def test_pictures_of_another_size_are_taken(classifier):

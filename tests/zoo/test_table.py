@@ -30,6 +30,12 @@ def test_the_stated_parameters_are_those_that_keras_counts(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_row_says_whether_the_network_has_batch_norms(name):
+    _, graph = keras_and_graph(name)
+    assert BACKBONES[name].batch_norms == any(n.kind == "batch norm" for n in graph.nodes)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_raw_pictures_give_what_keras_gives_for_preprocessed_ones(name):
     row = BACKBONES[name]
     model, graph = keras_and_graph(name)
