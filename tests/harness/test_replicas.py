@@ -41,6 +41,10 @@ for count in (1, 2):
     found[f"{count} loss"] = learner.learn(x, y, 1.0, 3)
     found |= {f"{count} weight {k}": v.numpy() for k, v in learner.variables.items()}
     found |= {f"{count} average {k}": v for k, v in learner.weights().items()}
+    # Adam's steps hardly change with the size of the gradients; its momentums do.
+    momentums = [v for o in learner.optimizers for v in o.variables if "momentum" in v.path]
+    found |= {f"{count} momentum {i}": v.numpy() for i, v in enumerate(momentums)}
+    assert len(momentums) == len(learner.variables)
     learner.set_weights(learner.weights())
     found[f"{count} logits"] = learner._predict(x[0]).numpy()
 np.savez(sys.argv[1], start=graph.arrays["hidden/kernel"], **found)
