@@ -17,11 +17,21 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 PARTS = {
     "sweep": ("A sweep", "The `seed` protocol against a plain Keras script (`fit` with "
               "augmentation layers, frozen backbone, then the last block) on the same pictures, "
-              "split, epochs and batch."),
+              "split, epochs and batch. Building, compiling and judging count on both sides, "
+              "loading TensorFlow on neither, and our cache is empty at first. `ceiling`: how "
+              "many times fewer multiply-adds ours takes, so the most that it could be faster by "
+              "if both computed at one speed and did nothing else. `number type`: what ours "
+              "computes in, and how many times faster this machine multiplies large matrices in "
+              "it than in float32, which the plain script computes in. What is above the two "
+              "multiplied is not the cache's: it comes from a faster network, or from what the "
+              "plain script does besides: compiling, which weighs the more the shorter the "
+              "training is, and augmentation in every epoch."),
     "trunk": ("Frozen backbones", "Pictures of 96 x 96 a second through the network without its "
               "top: Keras' own, compiled, against ours in the number type that this machine is "
               "fastest in. `ratio`: the median of interleaved rounds; `low`, `high`: their range; "
-              "`processor`: the ratio of processor time, which other programs hardly touch."),
+              "`processor`: the ratio of processor time, which other programs hardly touch; "
+              "`share of limit`: our multiply-adds a second over those of a product of two large "
+              "matrices in the same number type, measured in the same run."),
     "augmentation": ("Augmentation", "Pictures of 96 x 96 a second: our policies, Keras' layers, "
                      "tf.image."),
     "cleaning": ("Cleaning", "Duplicates, near-duplicates, pollution and suspected labels."),

@@ -20,10 +20,10 @@ SETTINGS = {"views": 1, "epochs_1": 3, "epochs_2": 2, "patience": 10}
 
 def work(count: int, folder: str) -> dict[str, float]:
     """Train on ``count`` pictures; seconds and peak memory in MB of this process."""
-    import resource
     import time
     from pathlib import Path
 
+    from benchmarks.memory import peak
     from harness.data.dataset import Dataset
     from harness.protocol import protocol
     from harness.training.cache import Cache
@@ -40,8 +40,8 @@ def work(count: int, folder: str) -> dict[str, float]:
     job = Job(data, (fold,), backbone("mobilenetv2"), None, protocol("quick", SETTINGS))
     began = time.perf_counter()
     train(job, Cache(Path(folder), 10**11))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": time.perf_counter() - began, "peak": peak, "pictures": images.nbytes / 2**20}
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak": peak(), "pictures": images.nbytes / 2**20}
 
 
 def measure(times: tuple[int, ...] = TIMES) -> list[dict[str, Any]]:

@@ -18,10 +18,11 @@ from typing import Any
 from benchmarks.pairs import spread, summary
 
 SIZE, PICTURES, ROUNDS, CLASSES = 96, 512, 3, 8
+ROOT = Path(__file__).parent.parent
 NAMES = ("mobilenetv2", "efficientnetb2")
 
 PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
 import numpy as np
 import tensorflow as tf
 x = np.random.default_rng(0).integers(0, 256, ({pictures}, {size}, {size}, 3), dtype=np.uint8)
@@ -34,9 +35,11 @@ for _ in range(3):
     began = time.perf_counter()
     out = predict(x)
     times.append(time.perf_counter() - began)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+sys.path.append({root!r})
+from benchmarks.memory import peak
+held = peak()
 np.save(sys.argv[1], np.asarray(out))
-print(json.dumps({{"first": first, "all": min(times), "peak": peak}}))
+print(json.dumps({{"first": first, "all": min(times), "peak": held}}))
 """
 KERAS = """import keras
 model = keras.models.load_model("model.keras")
@@ -72,7 +75,7 @@ def build(name: str, folder: Path) -> None:
 
 
 def run(load: str, folder: Path, out: str) -> dict[str, float]:
-    text = PROGRAM.format(pictures=PICTURES, size=SIZE, load=load)
+    text = PROGRAM.format(pictures=PICTURES, size=SIZE, load=load, root=str(ROOT))
     done = subprocess.run([sys.executable, "-c", text, out], cwd=folder, check=True,
                           capture_output=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))

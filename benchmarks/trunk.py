@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.limit import share
 from benchmarks.pairs import ratio, spread
 
 SIZE, ROUNDS = 96, 3
@@ -76,7 +77,9 @@ def one(name: str, rounds: int) -> dict[str, Any]:
     return {"backbone": name, "number type": kind, "stock": batch / best["plain"],
             "ours": batch / best["ours"],
             **{k: best[k] for k in ("ratio", "low", "high", "processor")},
+            "share of limit": share(name, SIZE, batch / best["ours"], kind),
             "float32 ratio": spread(exact), "float32 processor": exact["processor"],
+            "float32 share of limit": share(name, SIZE, batch / exact["ours"], "float32"),
             "float32 difference": float(np.abs(got - expected).max() / np.abs(expected).max())}
 
 
@@ -86,8 +89,8 @@ def call(program: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
 
 def measure(names: tuple[str, ...] = NAMES, rounds: int = ROUNDS) -> list[dict[str, Any]]:
     """[{"backbone", "number type", "stock", "ours" (pictures/s), "ratio", "low", "high",
-    "processor", "float32 ratio", "float32 processor", "float32 difference"}], and a last row with
-    the geometric means."""
+    "processor", "share of limit", "float32 ratio", "float32 processor", "float32 share of limit",
+    "float32 difference"}], and a last row with the geometric means."""
     import keras
 
     rows = []

@@ -16,6 +16,7 @@ from typing import Any
 from harness import terminal
 from harness.prepare import Prepared
 from harness.runs import Store
+from harness.seats import Seats, take
 from harness.sweep import Spec, configuration, run_job, words
 from harness.training import cache as caches
 from harness.training.cache import Cache
@@ -27,28 +28,49 @@ ATTEMPTS = 3      # of the whole list, when a process dies
 THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+def at_once(specs: list[Spec], prepared: Prepared, store: Store, jobs: int | None) -> int:
+    """How many jobs run at a time, no more than are left: ``jobs``, or None for one a GPU."""
+    from zoo.device import several_gpus
+
+    left = len(unfinished(specs, prepared, store))
+    if left < 2:
+        return 1
+    return min(left, jobs or len(several_gpus()) or 1)
+
+
+def unfinished(specs: list[Spec], prepared: Prepared, store: Store) -> list[Spec]:
+    """The jobs whose runs the store does not hold."""
+    return [s for s in specs if not store.find(configuration(s, prepared)["identity"])]
+
+
 def in_processes(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache,
                  jobs: int) -> None:
-    """Run the list in ``jobs`` processes that share this machine's threads.
+    """Run the list in ``jobs`` processes that share this machine's threads, each with one GPU.
 
     Fewer where the memory would not do. A process that dies costs its job another attempt.
     Raises UserError where one dies again and again.
     """
     from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    from zoo.device import cores
+    from zoo.device import cores, several_gpus
 
     jobs = min(affordable(jobs), len(specs))
     threads = max(1, cores() // jobs)
-    for _ in range(ATTEMPTS):
-        left = [s for s in specs if not store.find(configuration(s, prepared)["identity"])]
-        try:
-            Parallel(n_jobs=jobs, backend="loky")(
-                delayed(in_this_process)(spec, prepared, store, cache, threads) for spec in left)
-            return
-        except TerminatedWorkerError:
-            terminal.say("A process died (was the memory full?). Its job is run again.")
+    with tempfile.TemporaryDirectory() as folder:
+        seats = Seats(Path(folder), jobs, several_gpus())
+        for _ in range(ATTEMPTS):
+            try:
+                Parallel(n_jobs=jobs, backend="loky")(
+                    delayed(in_this_process)(spec, prepared, store, cache, threads, seats)
+                    for spec in unfinished(specs, prepared, store))
+                return
+            except TerminatedWorkerError:
+                terminal.say("A process died (was the memory full?). Its job is run again.")
+            finally:
+                # Idle processes would wait for more work, and hold their GPU's memory.
+                get_reusable_executor(reuse=True).shutdown(wait=True)
     raise UserError(f"A process died {ATTEMPTS} times. Lower --jobs; finished runs are kept.")
 
 
@@ -71,10 +93,11 @@ def free_memory() -> Any:
     return int(found[0][1]) << 10 if found else None
 
 
-def in_this_process(spec: Spec, prepared: Prepared, store: Store, cache: Cache,
-                    threads: int) -> None:
-    """What a process does with a job; TensorFlow, loaded here, takes its threads from the
-    environment."""
+def in_this_process(spec: Spec, prepared: Prepared, store: Store, cache: Cache, threads: int,
+                    seats: Seats) -> None:
+    """What a process does with a job; TensorFlow, loaded here, takes its threads and its GPU from
+    the environment."""
+    take(seats)
     os.environ.update({name: str(threads) for name in THREADS})
     run_job(spec, prepared, store, cache)
     clear()

@@ -114,10 +114,11 @@ def words(spec: Spec) -> str:
     return f"{spec.backbone}-{spec.protocol.name.replace('+', '')}"
 
 
-def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache, jobs: int = 1,
-          cluster: str | None = None) -> list[Run]:
-    """Run every job: one after another, in ``jobs`` processes, or on a cluster (the address of
-    a Dask scheduler). The runs come back in the list's order; forecasts are made afterwards."""
+def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache,
+          jobs: int | None = None, cluster: str | None = None) -> list[Run]:
+    """Run every job: one after another, in ``jobs`` processes (None: one for each GPU), or on a
+    cluster (the address of a Dask scheduler). The runs come back in the list's order; forecasts
+    are made afterwards."""
     import keras
 
     from harness import jobs as many
@@ -125,8 +126,8 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache, job
     prepared.write_cleaning(store.folder)
     if cluster:
         many.on_cluster(specs, prepared, store, cluster)
-    elif jobs > 1:
-        many.in_processes(specs, prepared, store, cache, jobs)
+    elif (processes := many.at_once(specs, prepared, store, jobs)) > 1:
+        many.in_processes(specs, prepared, store, cache, processes)
     runs = []
     for i, spec in enumerate(specs):
         title = backbone(spec.backbone).title

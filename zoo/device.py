@@ -2,12 +2,19 @@
 
 import os
 import platform
+import subprocess
+import sys
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 # Processors that multiply bfloat16 themselves; on others it is slower than float32.
 BFLOAT16 = ("avx512_bf16", "amx_bf16")
+
+DRIVER = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+COUNT = "from zoo.device import gpus; print(len(gpus()))"
 
 
 @cache
@@ -28,6 +35,30 @@ def gpus() -> tuple[str, ...]:
     found = tf.config.list_physical_devices("GPU")
     return tuple(tf.config.experimental.get_device_details(g).get("device_name", g.name)
                  for g in found)
+
+
+@cache
+def several_gpus() -> tuple[str, ...]:
+    """What CUDA_VISIBLE_DEVICES calls the GPUs that TensorFlow can use; empty where fewer than two.
+
+    TensorFlow may hold memory on every GPU that it has looked at until its process ends, so
+    the driver is asked first, and then TensorFlow in a process of its own.
+    """
+    listed = listed_gpus()
+    if len(listed) < 2:
+        return ()
+    asked = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True)
+    usable = int(asked.stdout.split()[-1]) if asked.returncode == 0 else 0
+    return listed[:usable] if usable > 1 else ()
+
+
+def listed_gpus() -> tuple[str, ...]:
+    """The GPUs that the environment names, else the NVIDIA driver's; Linux only."""
+    named = os.environ.get(VISIBLE)
+    if named is None:
+        return tuple(str(i) for i in range(len(list(DRIVER.iterdir())))) if DRIVER.is_dir() else ()
+    names = [name.strip() for name in named.split(",")]
+    return tuple(takewhile(lambda name: name not in ("", "-1"), names))  # CUDA stops there too
 
 
 def number_type() -> str:

@@ -29,8 +29,10 @@ from harness.cli import options
               help="Positions, one a line, that cleaning must not drop.")
 @click.option("--drop", type=click.Path(path_type=Path), metavar="FILE",
               help="Positions, one a line, to drop as well.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 256),
-              help="Train so many runs at a time, in processes that share the cores.")
+@click.option("--jobs", type=click.IntRange(1, 256),
+              help="Train so many runs at a time, in processes that share the cores and the GPUs, "
+                   "one GPU each; a run alone trains on all GPUs. Default: one run for each GPU, "
+                   "or 1.")
 @click.option("--cluster", metavar="ADDRESS",
               help="Train on the workers of a Dask scheduler, such as tcp://10.0.0.5:8786.")
 @click.option("--track", multiple=True, type=click.Choice(["tensorboard", "mlflow"]),
@@ -42,7 +44,7 @@ from harness.cli import options
 @options.json_path
 def command(data: str, test: str | None, weights: str, backbones: str | None,
             protocol: str | None, folds: int, seeds: int, size: int | None, keep: Path | None,
-            drop: Path | None, jobs: int, cluster: str | None, track: tuple[str, ...],
+            drop: Path | None, jobs: int | None, cluster: str | None, track: tuple[str, ...],
             settings: tuple[str, ...], runs: str, images_key: str,
             labels_key: str, json_path: Path | None) -> None:
     """Train backbones under one protocol, forecast their hidden scores, update leaderboard.md.

@@ -94,8 +94,9 @@ def train(job: Job, cache: Cache) -> Outcome:
     frozen = divide(network, job)
     views = views_of(job)
     announce(job, frozen, views, cache, outcome.number_type)
-    pooled, source = sources(job, frozen, views, cache, outcome)
     gc.collect()  # compiled functions and the weights they hold lie in cycles
+    pooled, source = sources(job, frozen, views, cache, outcome)
+    gc.collect()
     for train_index, validation_index in job.folds:
         task = Task(job.dataset.labels, len(job.dataset.class_names),
                     mask(train_index, len(job.dataset)), mask(validation_index, len(job.dataset)),

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.protocol import Protocol
 from harness.training.heads import HEAD, LOGITS, trainable
+from harness.training.replicas import Replicas
 from harness.training.sources import Batch, Source
 from zoo.graph import Graph, run
 
@@ -126,17 +127,19 @@ class Learner:
 
         self.graph, self.task, self.stage = graph, task, stage
         self.batch = min(task.protocol.batch, max(1, int(task.train.sum())))
+        self.replicas = Replicas(self.batch)
         names = trainable(graph)
-        self.variables = {k: tf.Variable(graph.arrays[k], name=k) for k in names}
         self.averaged = {k: tf.Variable(graph.arrays[k]) for k in names} if stage.ema else {}
         self.fixed = {k: tf.constant(v) for k, v in graph.arrays.items() if k not in names}
         self.done = tf.Variable(0, dtype=tf.int64)
         self.parts = [[k for k in names if (k.split("/")[0] in HEAD) == head]
                       for head in (False, True)]
-        self.optimizers = [keras.optimizers.AdamW(stage.rate, weight_decay=stage.decay)
-                           for _ in self.parts]
-        for optimizer, part in zip(self.optimizers, self.parts, strict=True):
-            optimizer.build([self.variables[k] for k in part])
+        with self.replicas.scope():
+            self.variables = {k: tf.Variable(graph.arrays[k], name=k) for k in names}
+            self.optimizers = [keras.optimizers.AdamW(stage.rate, weight_decay=stage.decay)
+                               for _ in self.parts]
+            for optimizer, part in zip(self.optimizers, self.parts, strict=True):
+                optimizer.build([self.variables[k] for k in part])
         self._learn = tf.function(self.steps, reduce_retracing=True)
         self._predict = tf.function(self.logits, reduce_retracing=True)
 
@@ -170,26 +173,31 @@ class Learner:
         return sum_of_losses / tf.cast(tf.shape(x)[0], "float32")
 
     def one_step(self, x: Any, y: Any, factor: Any, total: Any) -> Any:
+        loss = self.replicas.step(self.update, x, y, self.scheduled(factor, total))
+        self.average()
+        self.done.assign_add(1)
+        return loss
+
+    def update(self, x: Any, y: Any, rate: Any, share: Any, replica: Any) -> Any:
+        """Change the variables by the gradient of the loss, which is returned; see Replicas."""
         import tensorflow as tf
 
-        seed = tf.stack([tf.constant(self.task.seed, tf.int64), self.done * len(self.graph.nodes)])
+        own = tf.cast(replica, tf.int64) * 2**32  # dropout draws other numbers on every device
+        seed = tf.stack([self.task.seed + own, self.done * len(self.graph.nodes)])
         with tf.GradientTape() as tape:
             logits = run(self.graph, x, weights={**self.fixed, **self.variables}, seed=seed,
                          until=LOGITS, number_type=self.task.number_type)
             # Not TensorFlow's fused loss: its gradient is wrong where targets don't sum to 1.
             loss = -tf.reduce_mean(tf.reduce_sum(y * tf.nn.log_softmax(logits), 1))
-            penalized = loss + self.penalty()
+            penalized = share * (loss + self.penalty())
         names = [k for part in self.parts for k in part]
         gradients = dict(zip(names, tape.gradient(penalized, [self.variables[k] for k in names]),
                              strict=True))
-        rate = self.scheduled(factor, total)
         for optimizer, part, times in zip(self.optimizers, self.parts,
                                           (1.0, self.stage.head_rate), strict=True):
             if part:
                 optimizer.learning_rate.assign(rate * times)
                 optimizer.apply([gradients[k] for k in part], [self.variables[k] for k in part])
-        self.average()
-        self.done.assign_add(1)
         return loss
 
     def penalty(self) -> Any:

@@ -54,6 +54,19 @@ def test_no_more_jobs_than_the_memory_allows(monkeypatch: pytest.MonkeyPatch) ->
     assert jobs.affordable(4) == 4
 
 
+def test_as_many_jobs_as_gpus_unless_told_and_never_more_than_are_left(
+        prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo import device
+
+    store = Store(tmp_path)
+    for gpus, told, expected in (((), None, [1, 1, 1]), (("0", "1"), None, [1, 2, 2]),
+                                 ((), 2, [1, 2, 2]), (("0", "1"), 3, [1, 2, 3]),
+                                 (("0", "1"), 1, [1, 1, 1])):
+        monkeypatch.setattr(device, "several_gpus", lambda gpus=gpus: gpus)
+        found = [jobs.at_once(plan(n), prepared, store, told) for n in (1, 2, 4)]
+        assert found == expected
+
+
 def test_a_run_that_was_sent_home_is_a_run_of_the_store(prepared: Prepared, tmp_path: Path
                                                         ) -> None:
     spec, = plan(1)
@@ -77,8 +90,11 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(prepared: Prepared, tmp_pat
 @pytest.mark.slow
 def test_processes_give_what_one_process_gives(prepared: Prepared, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo import device
+
     monkeypatch.setattr(jobs, "free_memory", lambda: None)
-    alone = run(prepared, tmp_path / "alone", 3)
+    monkeypatch.setattr(device, "several_gpus", lambda: ("0", "1"))
+    alone = run(prepared, tmp_path / "alone", 3, jobs=1)
     together = run(prepared, tmp_path / "together", 3, jobs=2)
     assert [r.config["seed"] for r in together] == [0, 1, 2]
     for a, b in zip(predictions(alone), predictions(together), strict=True):

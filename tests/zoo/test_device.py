@@ -15,6 +15,30 @@ def test_bfloat16_only_where_the_hardware_multiplies_it(monkeypatch, flags, gpus
     assert device.number_type() == expected
 
 
+@pytest.mark.parametrize("named, expected", [
+    ("0,1", ("0", "1")), ("GPU-1f, 3", ("GPU-1f", "3")), ("2,-1,3", ("2",)), ("", ()),
+    ("-1", ()), (None, ("0", "1", "2"))])
+def test_gpus_are_those_that_the_environment_names_else_the_drivers(monkeypatch, tmp_path, named,
+                                                                   expected):
+    for address in ("0000:01:00.0", "0000:02:00.0", "0000:03:00.0"):
+        (tmp_path / address).mkdir()
+    monkeypatch.setattr(device, "DRIVER", tmp_path)
+    monkeypatch.delenv(device.VISIBLE, raising=False)
+    if named is not None:
+        monkeypatch.setenv(device.VISIBLE, named)
+    assert device.listed_gpus() == expected
+
+
+@pytest.mark.parametrize("listed, program, expected", [
+    (("4", "5"), "print('a warning'); print(2)", ("4", "5")), (("4", "5"), "print(0)", ()),
+    (("4", "5", "6"), "print(2)", ("4", "5")), (("4", "5"), "raise SystemExit(1)", ()),
+    (("4",), "raise SystemExit(1)", ()), ((), "raise SystemExit(1)", ())])
+def test_several_gpus_are_those_that_tensorflow_can_use(monkeypatch, listed, program, expected):
+    monkeypatch.setattr(device, "listed_gpus", lambda: listed)
+    monkeypatch.setattr(device, "COUNT", program)
+    assert device.several_gpus.__wrapped__() == expected
+
+
 def test_the_description_is_json():
     import json
 
