@@ -19,9 +19,11 @@ PARTS = {
               "augmentation layers, frozen backbone, then the last block) on the same pictures, "
               "split, epochs and batch."),
     "trunk": ("Frozen backbones", "Pictures of 96 x 96 a second through the network without its "
-              "top: Keras' own, compiled, against ours in the number type that this machine is "
-              "fastest in. `ratio`: the median of interleaved rounds; `low`, `high`: their range; "
-              "`processor`: the ratio of processor time, which other programs hardly touch."),
+              "top: Keras' own, compiled, against ours on the engine and in the number type that "
+              "this machine is fastest with. `ratio`: the median of interleaved rounds; `low`, "
+              "`high`: their range; `processor`: the ratio of processor time, which other programs "
+              "hardly touch; `timm`: its network on PyTorch, where that is installed, 64 pictures "
+              "at a time, and `timm ratio` ours against it."),
     "augmentation": ("Augmentation", "Pictures of 96 x 96 a second: our policies, Keras' layers, "
                      "tf.image."),
     "cleaning": ("Cleaning", "Duplicates, near-duplicates, pollution and suspected labels."),

@@ -74,7 +74,7 @@ class Objective:
         """Train both stages under ``protocol``; after_epoch(record) may raise to stop."""
         job = Job(self.data, (self.fold,), backbone(self.spec.backbone), self.spec.weights,
                   protocol, self.spec.seed)
-        frozen = divide(job.backbone.graph(job.size, job.weights), job)
+        frozen = divide(job.backbone.graph(job.size, job.weights), job, self.number_type)
         views = Views(job.dataset, protocol.policy, protocol.magnitude)
         pooled, source = sources(job, frozen, views, self.cache,
                                  Outcome(number_type=self.number_type))

@@ -1,5 +1,6 @@
 """Training: caches, batches, stages, and what is kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,21 @@ def test_the_second_computation_passes_nothing_through_the_trunk(dataset, frozen
     assert activations.missing(views, 2, frozen, store) == 0
     activations.compute(views, 2, frozen, store, seen.append)
     assert sum(seen) == 3 * N
+
+
+def test_what_onnx_runtime_computes_is_kept_as_float32(dataset, frozen, tmp_path) -> None:
+    pytest.importorskip("onnx", reason="pip install 'shift-harness[onnx]'")
+    pytest.importorskip("onnxruntime", reason="pip install 'shift-harness[onnx]'")
+    views, other = Views(dataset, "random"), replace(frozen, engine="onnxruntime")
+    folders = [small_cache(tmp_path / name) for name in ("tensorflow", "onnx")]
+    exact, found = (activations.compute(views, 1, network, folder, lambda n: None, number_type=kind)
+                    for network, folder, kind in zip((frozen, other), folders,
+                                                     ("float32", "bfloat16"), strict=True))
+    for a, b in zip((*exact.boundary, *exact.pooled), (*found.boundary, *found.pooled),
+                    strict=True):
+        assert np.allclose(a.rows(0, N), b.rows(0, N), rtol=2e-3, atol=2e-3)
+    assert activations.missing(views, 1, frozen, folders[1]) == 0
+    assert activations.missing(views, 1, frozen, folders[1], number_type="bfloat16") == 2 * N
 
 
 def test_other_pixels_or_weights_are_another_file(dataset, frozen, tmp_path) -> None:
