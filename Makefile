@@ -16,7 +16,7 @@ help: ## list the targets
 	@echo "Setting up .venv (once; some minutes) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 2; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,search,labels,distributed]'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,search,labels,distributed,onnx]'
 	@touch $@
 
 install: .venv/installed ## set up .venv

@@ -27,11 +27,13 @@ PARTS = {
               "plain script does besides: compiling, which weighs the more the shorter the "
               "training is, and augmentation in every epoch."),
     "trunk": ("Frozen backbones", "Pictures of 96 x 96 a second through the network without its "
-              "top: Keras' own, compiled, against ours in the number type that this machine is "
-              "fastest in. `ratio`: the median of interleaved rounds; `low`, `high`: their range; "
-              "`processor`: the ratio of processor time, which other programs hardly touch; "
-              "`share of limit`: our multiply-adds a second over those of a product of two large "
-              "matrices in the same number type, measured in the same run."),
+              "top: Keras' own, compiled, against ours on the engine and in the number type that "
+              "this machine is fastest with. `ratio`: the median of interleaved rounds; `low`, "
+              "`high`: their range; `processor`: the ratio of processor time, which other programs "
+              "hardly touch; `share of limit`: our multiply-adds a second over those of a product "
+              "of two large matrices in the same number type, measured in the same run; `timm`: "
+              "its network on PyTorch, where that is installed, 64 pictures at a time, and `timm "
+              "ratio` ours against it."),
     "augmentation": ("Augmentation", "Pictures of 96 x 96 a second: our policies, Keras' layers, "
                      "tf.image."),
     "cleaning": ("Cleaning", "Duplicates, near-duplicates, pollution and suspected labels."),

@@ -4,7 +4,8 @@
 
 Raw uint8 pictures of 96 x 96 in, the last map of activations out, for both. Weights are random,
 but scales and statistics are moved off the zeros and ones they start as, which TensorFlow would
-drop from the computation.
+drop from the computation. Ours runs on the engine that this machine would choose; timm's network
+of the same name is a column of its own where torch and timm are installed.
 """
 
 import statistics
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import pytorch
 from benchmarks.limit import share
 from benchmarks.pairs import ratio, spread
 
@@ -38,13 +40,12 @@ def lively(model: Any) -> Any:
     return model
 
 
-def programs(name: str) -> dict[str, Callable[[Any], Any]]:
-    """Stock, ours in float32, ours in this machine's number type: raw pictures in, map out."""
+def networks(name: str) -> tuple[Callable[[Any], Any], Any]:
+    """Keras' network, compiled, and ours as a graph: raw pictures in, last map out."""
     import tensorflow as tf
 
     from zoo.backbone import preprocessing
-    from zoo.device import number_type
-    from zoo.graph import Graph, compiled, run
+    from zoo.graph import Graph, run
     from zoo.read import read
     from zoo.rewrite import fast
     from zoo.split import join
@@ -54,33 +55,50 @@ def programs(name: str) -> dict[str, Callable[[Any], Any]]:
     model = lively(row.model(SIZE))
     nodes, arrays = preprocessing(row.preprocessing)
     front = Graph(tuple(nodes), arrays)
-    ours = fast(join(front, read(model)))
 
     def stock(x: Any) -> Any:
         return model(run(front, x), training=False)
 
-    return {"stock": tf.function(stock, autograph=False),
-            **{kind: compiled(ours, kind) for kind in {"float32", number_type()}}}
+    return tf.function(stock, autograph=False), fast(join(front, read(model)))
 
 
 def one(name: str, rounds: int) -> dict[str, Any]:
     """The row of one backbone."""
+    from zoo.device import number_type
+    from zoo.engines import ONNX, Fastest, choose, program
+
     batch = SMALLER.get(name, BATCH)
-    x = np.random.default_rng(0).integers(0, 256, (batch, SIZE, SIZE, 3), dtype=np.uint8)
-    every = programs(name)
-    stock = partial(call, every.pop("stock"), x)
-    expected, got = stock(), call(every["float32"], x)
-    found = {kind: ratio(stock, partial(call, program, x), rounds)
-             for kind, program in every.items()}
-    kind = next((k for k in found if k != "float32"), "float32")
-    best, exact = found[kind], found["float32"]
-    return {"backbone": name, "number type": kind, "stock": batch / best["plain"],
-            "ours": batch / best["ours"],
-            **{k: best[k] for k in ("ratio", "low", "high", "processor")},
-            "share of limit": share(name, SIZE, batch / best["ours"], kind),
-            "float32 ratio": spread(exact), "float32 processor": exact["processor"],
-            "float32 share of limit": share(name, SIZE, batch / exact["ours"], "float32"),
-            "float32 difference": float(np.abs(got - expected).max() / np.abs(expected).max())}
+    x = pictures(batch)
+    network, graph = networks(name)
+    exact = Fastest(graph)
+    engine = choose(graph, x.shape, number_type())
+    kind = "float32" if engine == ONNX else number_type()
+    ours = exact if kind == "float32" else program(graph, engine, kind)
+    stock = partial(call, network, x)
+    expected, got = stock(), exact(x)
+    found = ratio(stock, partial(ours, x), rounds)
+    precise = found if ours is exact else ratio(stock, partial(exact, x), rounds)
+    return {"backbone": name, "engine": engine, "number type": kind,
+            "stock": batch / found["plain"], "ours": batch / found["ours"],
+            **{k: found[k] for k in ("ratio", "low", "high", "processor")},
+            "share of limit": share(name, SIZE, batch / found["ours"], kind),
+            "float32 ratio": spread(precise), "float32 processor": precise["processor"],
+            "float32 share of limit": share(name, SIZE, batch / precise["ours"], "float32"),
+            "float32 difference": float(np.abs(got - expected).max() / np.abs(expected).max()),
+            **against_pytorch(name, ours, rounds)}
+
+
+def against_pytorch(name: str, ours: Callable[[np.ndarray], Any], rounds: int) -> dict[str, Any]:
+    """{"timm": pictures/s and the number type, "timm ratio"}; nothing where it isn't installed."""
+    if not pytorch.importable():
+        return {}
+    kind, way = pytorch.fastest(name)
+    found = ratio(way, partial(ours, pictures(pytorch.BATCH)), rounds)
+    return {"timm": f"{pytorch.BATCH / found['plain']:.1f} ({kind})", "timm ratio": spread(found)}
+
+
+def pictures(n: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, SIZE, SIZE, 3), dtype=np.uint8)
 
 
 def call(program: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
@@ -88,9 +106,10 @@ def call(program: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
 
 
 def measure(names: tuple[str, ...] = NAMES, rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """[{"backbone", "number type", "stock", "ours" (pictures/s), "ratio", "low", "high",
+    """[{"backbone", "engine", "number type", "stock", "ours" (pictures/s), "ratio", "low", "high",
     "processor", "share of limit", "float32 ratio", "float32 processor", "float32 share of limit",
-    "float32 difference"}], and a last row with the geometric means."""
+    "float32 difference"}], with "timm" (its pictures/s on PyTorch) and "timm ratio" where that is
+    installed, and a last row with the geometric means."""
     import keras
 
     rows = []

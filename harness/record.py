@@ -122,6 +122,7 @@ def environment(outcome: Outcome) -> dict[str, Any]:
             "versions": {p: version(p) for p in ("tensorflow", "keras", "numpy", "scikit-learn",
                                                  "shift-harness")},
             "device": describe(), "number_type": outcome.number_type,
+            "engine": outcome.engine,
             "seconds": {k: round(v, 2) for k, v in outcome.seconds.items()},
             "peak_memory_mb": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))}
 

@@ -83,7 +83,7 @@ class Objective:
         """Train both stages under ``protocol``; after_epoch(record) may raise to stop."""
         job = Job(self.data, (self.fold,), backbone(self.spec.backbone), self.spec.weights,
                   protocol, self.spec.seed)
-        frozen = divide(job.backbone.graph(job.size, job.weights), job)
+        frozen = divide(job.backbone.graph(job.size, job.weights), job, self.number_type)
         pooled, source = sources(job, frozen, views_of(job), self.cache,
                                  Outcome(number_type=self.number_type))
         task = Task(job.dataset.labels, len(job.dataset.class_names),

@@ -14,6 +14,7 @@ KNOWS = {"zoo": {"zoo"}, "submission": {"submission", "zoo"},
          "harness": {"harness", "submission", "zoo"}}
 # They drive training, or say what is installed.
 MAY = ("sweep.py", "jobs.py", "search.py", "doctor.py")
+SLOW = {"tensorflow", "keras", "sklearn", "onnx", "onnxruntime"}
 OURS = set(KNOWS) | {"tests", "benchmarks"}
 
 
@@ -43,7 +44,7 @@ def test_knowledge_flows_one_way(room: str) -> None:
 @pytest.mark.parametrize("room", KNOWS)
 def test_no_module_imports_tensorflow_when_it_is_loaded(room: str) -> None:
     for path in sources(room):
-        assert not imported(path, everywhere=False) & {"tensorflow", "keras", "sklearn"}, path
+        assert not imported(path, everywhere=False) & SLOW, path
 
 
 def test_only_zoo_training_and_submitted_programs_touch_tensorflow() -> None:

@@ -1,7 +1,7 @@
 """Classifier: one or several graphs with class names. Raw 0..255 RGB in, probabilities out."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from zoo import graph as graphs
+from zoo.engines import Fastest, Program
 from zoo.errors import UserError
 from zoo.files import atomic, read_json, write_json, write_text
 from zoo.graph import Graph
+from zoo.rewrite import fast
 
 # Test-time augmentation: how many of the square's eight symmetries are averaged.
 TTA = {"none": 1, "flip": 2, "dihedral": 8}
@@ -30,7 +32,7 @@ class Classifier:
     class_names: tuple[str, ...]
     tta: str = "none"
     shares: tuple[float, ...] = ()
-    _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
+    _members: list[Program] = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.shares:
@@ -52,9 +54,15 @@ class Classifier:
         return out
 
     def call(self, x: np.ndarray) -> np.ndarray:
-        if not self._compiled:
-            self._compiled.append(compiled(self.graphs, self.shares, TTA[self.tta]))
-        return np.asarray(self._compiled[0](x))
+        """Probabilities of one batch."""
+        if not self._members:
+            self._members.extend(Fastest(fast(graph)) for graph in self.graphs)
+        views = [np.ascontiguousarray(t)
+                 for t in symmetries(x.astype("float32", copy=False), TTA[self.tta])]
+        parts = [member(view) * np.float32(share / len(views))
+                 for member, share in zip(self._members, self.shares, strict=True)
+                 for view in views]
+        return np.sum(parts, axis=0, dtype="float32")
 
     @property
     def parameters(self) -> int:
@@ -120,24 +128,6 @@ def batches(images: np.ndarray, batch: int) -> Iterator[tuple[np.ndarray, slice]
         part = images[start:start + batch]
         rows = slice(start, start + len(part))
         yield np.resize(part, (batch, *part.shape[1:])), rows
-
-
-def compiled(members: Sequence[Graph], shares: Sequence[float], views: int) -> Any:
-    """A function: a batch in, the mean of all members' probabilities over the views out."""
-    import tensorflow as tf
-
-    from zoo.rewrite import fast
-
-    programs = [graphs.compiled(fast(m)) for m in members]
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def mean(x: Any) -> Any:
-        turned = symmetries(tf.cast(x, "float32"), views)
-        outputs = [program(t) * (share / len(turned))
-                   for program, share in zip(programs, shares, strict=True) for t in turned]
-        return tf.add_n(outputs)
-
-    return mean
 
 
 def symmetries(x: Any, views: int) -> list[Any]:

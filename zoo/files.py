@@ -23,6 +23,15 @@ from zoo.errors import UserError
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
            errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
 
+CACHE = "HARNESS_CACHE"
+
+
+def cache_folder() -> Path:
+    """Where things lie that can be computed again: what HARNESS_CACHE names, or this user's."""
+    import platformdirs
+
+    return Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("shift-harness")).expanduser()
+
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:

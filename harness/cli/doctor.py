@@ -16,6 +16,8 @@ NEEDED = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "h5py", "pill
 OPTIONAL = {"optuna": ("search", "harness search"),
             "cleanlab": ("labels", "a second opinion on suspected labels"),
             "distributed": ("distributed", "sweeps over a Dask cluster"),
+            "onnxruntime": ("onnx", "frozen networks that TensorFlow runs slower on a CPU"),
+            "onnx": ("onnx", "writing what ONNX Runtime reads"),
             "mlflow-skinny": ("tracking", "logging to MLflow")}
 FREE = 5e9      # bytes that a sweep's cache and runs want
 MEMORY = 4e9    # bytes that a sweep wants
@@ -86,12 +88,14 @@ def packages() -> list[dict[str, Any]]:
 
 def machine() -> list[dict[str, Any]]:
     from zoo.device import describe
+    from zoo.engines import available
 
     found = describe()
     memory = found["memory"]
     short = memory is not None and memory < MEMORY
     return [row("device", found["device"]), row("processor", found["processor"]),
             row("cores", found["cores"]), row("number type", found["number_type"]),
+            row("engines", ", ".join(available())),
             row("memory", "unknown" if memory is None else gigabytes(memory),
                 "missing" if short else "ok", "is short for a sweep: lower --set views and batch, "
                 "or take smaller backbones." if short else "")]

@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -20,31 +20,44 @@ import numpy as np
 
 from harness.training.cache import Cache
 from harness.training.views import Views
-from zoo import graph as graphs
+from zoo.engines import ONNX, TENSORFLOW, choose, program
 from zoo.errors import UserError
 from zoo.files import atomic, content_hash
 from zoo.graph import Graph, Node, to_json
+from zoo.rewrite import fast
 from zoo.split import join
 
 CHUNK = 512  # pictures rendered at a time
 BATCH = 64
 LARGEST = 65504.0  # float16's
 Step = Callable[[int], None]
+Program = Callable[[np.ndarray, bool], list[np.ndarray]]
 
 POOL = Graph((Node("pool", "global average", ("input",)),), {})
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """The network in two: ``trunk`` up to the boundary, ``tail`` from there to the end."""
+    """The network in two: ``trunk`` up to the boundary, ``tail`` from there to the end; and the
+    engine that runs both."""
 
     trunk: Graph
     tail: Graph
+    engine: str = TENSORFLOW
 
     @cached_property
     def keys(self) -> tuple[str, str]:
         """Hashes of the trunk, and of trunk and tail."""
         return graph_hash(self.trunk), graph_hash(self.trunk, self.tail)
+
+    def on_fastest(self, shape: tuple[int, ...], number_type: str) -> "Frozen":
+        """The same with the engine that is fastest for pictures of this shape."""
+        whole = fast(join(self.trunk, self.tail, POOL))
+        return replace(self, engine=choose(whole, (BATCH, *shape), number_type))
+
+    def number_type(self, wanted: str) -> str:
+        """What is computed in where ``wanted`` is what TensorFlow would take."""
+        return "float32" if self.engine == ONNX else wanted
 
 
 def graph_hash(*graphs: Graph) -> str:
@@ -103,12 +116,12 @@ def compute(views: Views, count: int, frozen: Frozen, cache: Cache, step: Step, 
     wanted = wanted_files(views, count, frozen, maps, number_type)
     todo = [view for view in range(count + 1) if absent(cache, wanted[view])]
     if todo:
-        program = compiled(frozen, number_type)
-        sample = program(filled(views.dataset.images[:BATCH]), True)[:1 + maps]
+        both = compiled(frozen, number_type)
+        sample = both(filled(views.dataset.images[:BATCH]), True)[:1 + maps]
         need = 2 * len(views.dataset) * sum(int(np.prod(out.shape[1:])) for out in sample)
         cache.make_room(need * len(todo), {cache.path(k) for keys in wanted for k in keys})
         for view in todo:
-            fill([cache.path(k) for k in wanted[view]], views, view, program, step)
+            fill([cache.path(k) for k in wanted[view]], views, view, both, step)
     tables = [[Table(cache.path(k)) for k in keys] for keys in wanted]
     return Activations(tuple(t[1] for t in tables if maps), tuple(t[0] for t in tables),
                        order(len(views.dataset)))
@@ -125,6 +138,7 @@ def wanted_files(views: Views, count: int, frozen: Frozen, maps: bool,
                  number_type: str) -> list[list[str]]:
     """For each view the keys of its files: pooled features, then the map where it is wanted."""
     result = []
+    number_type = frozen.number_type(number_type)
     for view in range(count + 1):
         key = views.key(view)
         pooled = content_hash("pooled", key, frozen.keys[1], number_type)[:40]
@@ -137,27 +151,21 @@ def absent(cache: Cache, keys: list[str]) -> bool:
     return any(cache.find(key) is None for key in keys)
 
 
-def compiled(frozen: Frozen, number_type: str) -> Any:
-    """A tf.function of raw pictures and whether their pooled features are wanted (else 0):
-    (pooled features, map at the boundary)."""
-    import tensorflow as tf
+def compiled(frozen: Frozen, number_type: str) -> Program:
+    """A function of raw pictures and whether their pooled features are wanted (else 0 columns):
+    [pooled features, map at the boundary], float16."""
+    trunk = program(fast(frozen.trunk), frozen.engine, number_type)
+    rest = program(fast(join(frozen.tail, POOL)), frozen.engine, number_type)
 
-    from zoo.rewrite import fast
-
-    trunk = graphs.compiled(fast(frozen.trunk), number_type)
-    rest = graphs.compiled(fast(join(frozen.tail, POOL)), number_type)
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def program(x: Any, features: bool) -> list[Any]:
+    def both(x: np.ndarray, features: bool) -> list[np.ndarray]:
         boundary = trunk(x)
         pooled = rest(boundary) if features else boundary[..., :0]
-        limited = [tf.clip_by_value(out, -LARGEST, LARGEST) for out in (pooled, boundary)]
-        return [tf.cast(out, tf.float16) for out in limited]
+        return [np.clip(out, -LARGEST, LARGEST).astype("float16") for out in (pooled, boundary)]
 
-    return program
+    return both
 
 
-def fill(paths: list[Path], views: Views, view: int, program: Any, step: Step) -> None:
+def fill(paths: list[Path], views: Views, view: int, both: Program, step: Step) -> None:
     """Render one view, pass it through the trunk, and write those of its files that are missing.
 
     paths: of the pooled features, and of the map where it is wanted.
@@ -173,9 +181,9 @@ def fill(paths: list[Path], views: Views, view: int, program: Any, step: Step) -
             for pictures in rendered(views, view, order(len(views.dataset))):
                 for start in range(0, len(pictures), BATCH):
                     part = pictures[start:start + BATCH]
-                    outputs = program(filled(part), 0 in missing)
+                    outputs = both(filled(part), 0 in missing)
                     for f, i in zip(files, missing, strict=True):
-                        rows = outputs[i].numpy()[:len(part)]
+                        rows = outputs[i][:len(part)]
                         if f.tell() == 0:
                             write_header(f, (len(views.dataset), *rows.shape[1:]))
                         f.write(rows.tobytes())

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UserError
-from zoo.files import user_errors
+from zoo.files import CACHE, cache_folder, user_errors
 
-FOLDER = "HARNESS_CACHE"
 LIMIT = "HARNESS_CACHE_LIMIT"  # in GB
 DEFAULT_LIMIT = 40.0
 STALE = 24 * 3600.0  # seconds after which a temporary file has no writer
@@ -78,7 +77,7 @@ class Cache:
         if need >= free:
             raise UserError(f"The disk of the cache {self.folder} has {free / 1e9:.1f} GB left, "
                             f"and this run needs {need / 1e9:.1f} GB. Free some, name another "
-                            f"folder with {FOLDER}, or lower the number of views.")
+                            f"folder with {CACHE}, or lower the number of views.")
 
     def sweep(self) -> None:
         """Delete what writers that were killed left behind."""
@@ -99,12 +98,9 @@ class Cache:
 
 def default() -> Cache:
     """The cache that HARNESS_CACHE names, or this user's."""
-    import platformdirs
-
-    folder = os.environ.get(FOLDER) or platformdirs.user_cache_dir("shift-harness")
     text = os.environ.get(LIMIT) or str(DEFAULT_LIMIT)
     try:
         limit = float(text)
     except ValueError:
         raise UserError(f"{LIMIT} must be a number of gigabytes, not {text!r}.") from None
-    return Cache(Path(folder).expanduser() / "activations", int(limit * 1e9))
+    return Cache(cache_folder() / "activations", int(limit * 1e9))

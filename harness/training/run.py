@@ -27,6 +27,7 @@ from zoo.adapt import adapted
 from zoo.backbone import Backbone
 from zoo.classifier import Classifier
 from zoo.cost import multiply_adds
+from zoo.engines import TENSORFLOW, program
 from zoo.graph import Graph
 from zoo.rewrite import fast
 from zoo.split import cut, join
@@ -69,6 +70,7 @@ class Outcome:
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     number_type: str = "float32"
+    engine: str = TENSORFLOW  # what the frozen part ran on
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -91,7 +93,8 @@ def train(job: Job, cache: Cache) -> Outcome:
 
     outcome = Outcome(number_type=number_type())
     network = job.backbone.graph(job.size, job.weights)
-    frozen = divide(network, job)
+    frozen = divide(network, job, outcome.number_type)
+    outcome.engine = frozen.engine
     views = views_of(job)
     announce(job, frozen, views, cache, outcome.number_type)
     gc.collect()  # compiled functions and the weights they hold lie in cycles
@@ -118,7 +121,7 @@ def views_of(job: Job) -> Views:
 def announce(job: Job, frozen: Frozen, views: Views, cache: Cache, number_type: str) -> None:
     """Say how long the run will take, from the speed of one batch on this machine."""
     p = job.protocol
-    whole, tail = speed(job, frozen.trunk, frozen.tail, number_type)
+    whole, tail = speed(job, frozen, number_type)
     computed = 0 if job.from_scratch else activations.missing(
         views, p.other_views, frozen, cache, maps=bool(frozen.trunk.nodes and frozen.tail.nodes),
         number_type=number_type)
@@ -137,24 +140,20 @@ def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def speed(job: Job, trunk: Graph, tail: Graph, number_type: str) -> tuple[float, float]:
-    """Seconds a picture for the whole network, and for its tail alone."""
-    import tensorflow as tf
-
-    from zoo.graph import compiled
-
-    def seconds(graph: Graph, x: Any) -> tuple[float, Any]:
-        program = compiled(graph, number_type)
-        program(x)
+def speed(job: Job, frozen: Frozen, number_type: str) -> tuple[float, float]:
+    """Seconds a picture for the whole network, as its activations are computed, and for its tail
+    alone, as it is trained."""
+    pictures = activations.filled(job.dataset.images[:activations.BATCH])
+    both = activations.compiled(frozen, number_type)
+    tail = program(fast(join(frozen.tail, POOL)), TENSORFLOW, number_type)
+    _, boundary = both(pictures, True)
+    tail(boundary)
+    times = []
+    for work in (lambda: both(pictures, True), lambda: tail(boundary)):
         began = time.perf_counter()
-        out = program(x)
-        out.numpy()
-        return (time.perf_counter() - began) / len(x), out
-
-    pictures = tf.constant(activations.filled(job.dataset.images[:activations.BATCH]))
-    before, boundary = seconds(fast(trunk), pictures)
-    after, _ = seconds(fast(join(tail, POOL)), boundary)
-    return before + after, after
+        work()
+        times.append((time.perf_counter() - began) / len(pictures))
+    return times[0], times[1]
 
 
 def mask(index: np.ndarray, n: int) -> np.ndarray:
@@ -163,17 +162,21 @@ def mask(index: np.ndarray, n: int) -> np.ndarray:
     return marked
 
 
-def divide(network: Graph, job: Job) -> Frozen:
-    """The network, cut at the protocol's boundary."""
+def divide(network: Graph, job: Job, number_type: str) -> Frozen:
+    """The network, cut at the protocol's boundary, on the engine that is fastest for it."""
     boundary = "all" if job.from_scratch else job.protocol.boundary
     if boundary == "auto":
         cost = multiply_adds(network, job.dataset.images.shape[1:])
         boundary = "all" if cost <= LIGHT else "half"
     if boundary == "head":
-        return Frozen(network, Graph((), {}))
-    if boundary == "all":
-        return Frozen(Graph((), {}), network)
-    return Frozen(*cut(network, job.backbone.boundaries[boundary]))
+        frozen = Frozen(network, Graph((), {}))
+    elif boundary == "all":
+        frozen = Frozen(Graph((), {}), network)
+    else:
+        frozen = Frozen(*cut(network, job.backbone.boundaries[boundary]))
+    if job.from_scratch:
+        return frozen
+    return frozen.on_fastest(job.dataset.images.shape[1:], number_type)
 
 
 def sources(job: Job, frozen: Frozen, views: Views, cache: Cache, outcome: Outcome

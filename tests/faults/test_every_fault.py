@@ -103,16 +103,10 @@ TRUNK = Frozen(Graph((Node("scale", "affine", ("input",), {}, ("scale",)),),
                      {"scale/scale": np.float32(0.01)}), Graph((), {}))
 
 
-class Numpy(np.ndarray):
-    """What a program gives, without TensorFlow."""
-
-    def numpy(self):
-        return np.asarray(self)
-
-
 def program(pictures, features):
+    """What passes pictures through the trunk, without TensorFlow."""
     maps = (pictures / 256).astype("float16")
-    return [maps.mean((1, 2)).view(Numpy), maps.view(Numpy)]
+    return [maps.mean((1, 2)), maps]
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Training: caches, batches, stages, and what is kept."""
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,21 @@ def test_the_second_computation_passes_nothing_through_the_trunk(dataset, frozen
     assert activations.missing(views, 2, frozen, store) == 0
     activations.compute(views, 2, frozen, store, seen.append)
     assert sum(seen) == 3 * N
+
+
+def test_what_onnx_runtime_computes_is_kept_as_float32(dataset, frozen, tmp_path) -> None:
+    pytest.importorskip("onnx", reason="pip install 'shift-harness[onnx]'")
+    pytest.importorskip("onnxruntime", reason="pip install 'shift-harness[onnx]'")
+    views, other = Views(dataset, "random"), replace(frozen, engine="onnxruntime")
+    folders = [small_cache(tmp_path / name) for name in ("tensorflow", "onnx")]
+    exact, found = (activations.compute(views, 1, network, folder, lambda n: None, number_type=kind)
+                    for network, folder, kind in zip((frozen, other), folders,
+                                                     ("float32", "bfloat16"), strict=True))
+    for a, b in zip((*exact.boundary, *exact.pooled), (*found.boundary, *found.pooled),
+                    strict=True):
+        assert np.allclose(a.rows(0, N), b.rows(0, N), rtol=2e-3, atol=2e-3)
+    assert activations.missing(views, 1, frozen, folders[1]) == 0
+    assert activations.missing(views, 1, frozen, folders[1], number_type="bfloat16") == 2 * N
 
 
 def test_other_pixels_or_weights_are_another_file(dataset, frozen, tmp_path) -> None:
@@ -224,11 +239,11 @@ def job_of(dataset: Dataset, name: str, **fields: object) -> Job:
 
 def test_light_networks_are_trained_whole_and_heavy_ones_from_half_on(dataset) -> None:
     small = job_of(dataset, "mobilenetv2", size=96)
-    light = divide(small.backbone.graph(96), small)
+    light = divide(small.backbone.graph(96), small, "float32")
     assert not light.trunk.nodes
-    large = dataclasses.replace(small, backbone=backbone("vgg16"), dataset=Dataset(
+    large = replace(small, backbone=backbone("vgg16"), dataset=Dataset(
         np.zeros((1, 96, 96, 3), np.uint8), np.zeros(1, "int64"), ("a", "b"), "test"))
-    heavy = divide(large.backbone.graph(96), large)
+    heavy = divide(large.backbone.graph(96), large, "float32")
     assert heavy.trunk.nodes
     assert heavy.tail.nodes
 

@@ -111,7 +111,7 @@ def test_targets_are_both_pictures_targets_in_their_shares(dataset) -> None:
 
 def test_a_tables_rows_keep_their_partners(dataset, tmp_path: Path) -> None:
     j = job(dataset)
-    frozen = divide(j.backbone.graph(SIDE), j)
+    frozen = divide(j.backbone.graph(SIDE), j, "float32")
     pooled, tuned = sources(j, frozen, views_of(j), Cache(tmp_path, 1 << 30), Outcome())
     assert isinstance(pooled, Tables)
     assert isinstance(tuned, Tables)
