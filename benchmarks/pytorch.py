@@ -26,13 +26,18 @@ def importable() -> bool:
 
 
 def fastest(name: str, batch: int = BATCH) -> tuple[str, Callable[[], Any]]:
-    """The number type in which PyTorch is faster, float32 or bfloat16, and a function that
-    passes a batch of pictures, already prepared, up to the last map of activations."""
+    """The number type in which PyTorch is faster, and a function that passes a batch of pictures,
+    already prepared, up to the last map of activations.
+
+    bfloat16 is only tried where the processor has it: elsewhere a batch takes a minute.
+    """
     import timm
     import torch
 
+    from zoo.device import BFLOAT16, flags
+
     ways: dict[str, Callable[[], Any]] = {}
-    for kind in ("float32", "bfloat16"):
+    for kind in ("float32", "bfloat16") if flags().intersection(BFLOAT16) else ("float32",):
         network = timm.create_model(NETWORKS[name], pretrained=False).eval()
         network = network.to(dtype=getattr(torch, kind), memory_format=torch.channels_last)
         x = torch.rand(batch, 3, SIZE, SIZE, dtype=getattr(torch, kind))

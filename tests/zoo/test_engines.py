@@ -96,7 +96,8 @@ CASES: dict[str, list[Graph]] = {
 
 
 def test_every_kind_is_tried():
-    assert set(CASES) == set(KINDS)
+    # Statistics of the batch that is predicted are TensorFlow's alone.
+    assert set(CASES) == set(KINDS) - {"adaptive batch norm"}
 
 
 @pytest.mark.usefixtures("onnx")
