@@ -23,6 +23,7 @@ from harness.data.dataset import Dataset
 from harness.data.duplicates import near_duplicates
 from harness.data.sources import load
 from tests.harness.changed_pictures import CHANGES, changed
+from zoo.device import peak_memory
 
 
 def recall(pictures: np.ndarray) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ def timed(source: str, n: int, answers: Any) -> None:
     report = clean(dataset)
     answers.put({"n": n, "seconds": round(time.monotonic() - began, 1),
                  "cpu": round(cpu() - before, 1),
-                 "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20, 2),
+                 "peak": round(peak_memory() / 1024, 2),
                  "pictures": round(dataset.images.nbytes / 2 ** 30, 2),
                  "kept": int(report.mask.sum())})
 

@@ -23,11 +23,11 @@ def work(count: int, folder: str) -> dict[str, float]:
     import time
     from pathlib import Path
 
-    from benchmarks.memory import peak
     from harness.data.dataset import Dataset
     from harness.protocol import protocol
     from harness.training.cache import Cache
     from harness.training.run import Job, train
+    from zoo.device import peak_memory
     from zoo.table import backbone
 
     labels = np.arange(count) % 8
@@ -41,7 +41,7 @@ def work(count: int, folder: str) -> dict[str, float]:
     began = time.perf_counter()
     train(job, Cache(Path(folder), 10**11))
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak": peak(), "pictures": images.nbytes / 2**20}
+    return {"seconds": seconds, "peak": peak_memory(), "pictures": images.nbytes / 2**20}
 
 
 def measure(times: tuple[int, ...] = TIMES) -> list[dict[str, Any]]:

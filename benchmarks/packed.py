@@ -36,8 +36,8 @@ for _ in range(3):
     out = predict(x)
     times.append(time.perf_counter() - began)
 sys.path.append({root!r})
-from benchmarks.memory import peak
-held = peak()
+from zoo.device import peak_memory
+held = peak_memory()
 np.save(sys.argv[1], np.asarray(out))
 print(json.dumps({{"first": first, "all": min(times), "peak": held}}))
 """

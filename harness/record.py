@@ -1,8 +1,6 @@
 """What a run writes: predictions, metrics, the stress suite's outcome, the environment."""
 
 import platform
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,16 +113,15 @@ def environment(outcome: Outcome) -> dict[str, Any]:
     """Versions, machine, seconds by stage, and the peak memory of this process in MB."""
     from importlib.metadata import version
 
-    from zoo.device import describe
+    from zoo.device import describe, peak_memory
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"python": platform.python_version(),
             "versions": {p: version(p) for p in ("tensorflow", "keras", "numpy", "scikit-learn",
                                                  "shift-harness")},
             "device": describe(), "number_type": outcome.number_type,
             "engine": outcome.engine,
             "seconds": {k: round(v, 2) for k, v in outcome.seconds.items()},
-            "peak_memory_mb": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))}
+            "peak_memory_mb": round(peak_memory())}
 
 
 def add_test(run: Run, test: Dataset, about: dict[str, Any]) -> None:

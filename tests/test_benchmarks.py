@@ -56,8 +56,8 @@ def test_the_share_of_the_limit_is_of_one(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_small_process_of_a_large_one_has_a_small_peak() -> None:
     held = np.ones(50 << 20)  # 400 MB
-    done = subprocess.run([sys.executable, "-c", "from benchmarks.memory import peak; "
-                           "print(peak())"], cwd=Path(page.__file__).parents[1],
+    done = subprocess.run([sys.executable, "-c", "from zoo.device import peak_memory; "
+                           "print(peak_memory())"], cwd=Path(page.__file__).parents[1],
                           capture_output=True, text=True, check=True)
     assert held.sum() > 0
     assert 1 < float(done.stdout) < 100

@@ -82,6 +82,21 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def peak_memory() -> float:
+    """MB of memory that this process has held at most.
+
+    Linux' own count where it is there: what getrusage says begins with what the parent held.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(row.split()[1]) for row in lines if row.startswith("VmHWM")) / 1024
+    except (OSError, StopIteration):
+        import resource
+
+        unit = 1 << 20 if platform.system() == "Darwin" else 1 << 10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
 def processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
