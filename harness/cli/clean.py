@@ -14,17 +14,18 @@ SHOWN = 10  # rows of a table; the JSON has all
 @click.argument("source", metavar="FILE")
 @options.images_key
 @options.labels_key
-@click.option("--keep", type=click.Path(path_type=Path), metavar="LIST",
-              help="Keep the pictures at these positions, one a line, whatever is found.")
-@click.option("--drop", type=click.Path(path_type=Path), metavar="LIST",
-              help="Drop the pictures at these positions, one a line.")
+@click.option("--keep", metavar="FILE|N,N,...",
+              help="Keep the pictures at these positions (in a file: one a line), whatever is "
+                   "found.")
+@click.option("--drop", metavar="FILE|N,N,...",
+              help="Drop the pictures at these positions.")
 @click.option("--outliers", default=DROPPED, show_default=True, type=click.FloatRange(0),
               metavar="D", help="Drop outliers that lie more than D robust deviations beyond the "
                                 "usual distance, and as far from their neighbours.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Draw class balance, outliers and a contact sheet of what goes.")
 @options.json_path
-def command(source: str, images_key: str, labels_key: str, keep: Path | None, drop: Path | None,
+def command(source: str, images_key: str, labels_key: str, keep: str | None, drop: str | None,
             outliers: float, figures: Path | None, json_path: Path | None) -> None:
     """Find pollution, duplicates, outliers and suspected labels in FILE.
 

@@ -1,5 +1,6 @@
 """Options that several commands share, so that they are spelled and explained once."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,20 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def read_positions(path: Path | None) -> tuple[int, ...]:
-    """The whole numbers in a text file, one a line; none where no file is named."""
+def read_positions(given: str | None) -> tuple[int, ...]:
+    """Whole numbers, given as such (3,17) or in a text file, one a line; none for None."""
     from zoo.errors import UserError
 
-    if path is None:
+    if given is None:
         return ()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UserError(f"{path} can't be read as a list of positions ({e}).") from e
+    path, text = Path(given), given
+    if path.exists() or not re.fullmatch(r"[\d,\s]+", given):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise UserError(f"{path} can't be read as a list of positions ({e}).") from e
     words = text.replace(",", " ").split()
     wrong = [w[:20] for w in words if not w.isdecimal() or len(w) > 18]
     if wrong:
-        raise UserError(f"{path} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
+        raise UserError(f"{given} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
     return tuple(int(w) for w in words)

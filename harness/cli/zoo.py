@@ -25,10 +25,10 @@ from harness.cli import options
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 50),
               help="Train so many times from different random numbers.")
 @click.option("--size", type=int, help="Resize pictures to this side, inside the model.")
-@click.option("--keep", type=click.Path(path_type=Path), metavar="FILE",
-              help="Positions, one a line, that cleaning must not drop.")
-@click.option("--drop", type=click.Path(path_type=Path), metavar="FILE",
-              help="Positions, one a line, to drop as well.")
+@click.option("--keep", metavar="FILE|N,N,...",
+              help="Positions (one a line in a file) that cleaning must not drop.")
+@click.option("--drop", metavar="FILE|N,N,...",
+              help="Positions to drop as well.")
 @click.option("--jobs", type=click.IntRange(1, 256),
               help="Train so many runs at a time, in processes that share the cores and the GPUs, "
                    "one GPU each; a run alone trains on all GPUs. Default: one run for each GPU, "
@@ -43,8 +43,8 @@ from harness.cli import options
 @options.labels_key
 @options.json_path
 def command(data: str, test: str | None, weights: str, backbones: str | None,
-            protocol: str | None, folds: int, seeds: int, size: int | None, keep: Path | None,
-            drop: Path | None, jobs: int | None, cluster: str | None, track: tuple[str, ...],
+            protocol: str | None, folds: int, seeds: int, size: int | None, keep: str | None,
+            drop: str | None, jobs: int | None, cluster: str | None, track: tuple[str, ...],
             settings: tuple[str, ...], runs: str, images_key: str,
             labels_key: str, json_path: Path | None) -> None:
     """Train backbones under one protocol, forecast their hidden scores, update leaderboard.md.

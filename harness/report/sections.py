@@ -128,9 +128,13 @@ def reproduce(config: dict[str, Any]) -> str:
         return shlex.join(["harness", "ensemble", *map(str, config["members"])])
     words = ["harness", "zoo", "--data", str(config["data"]["provenance"]),
              "--backbones", str(config["backbone"])]
+    reading = config.get("reading", {})
     for key in ("images", "labels"):
-        named = config.get("reading", {}).get(f"{key}_key", key)
+        named = reading.get(f"{key}_key", key)
         words += [f"--{key}-key", str(named)] if named != key else []
+    for key in ("keep", "drop"):
+        if reading.get(key):
+            words += [f"--{key}", ",".join(map(str, reading[key]))]
     if config["weights"]["origin"] == "random":
         words += ["--weights", "none"]
     name, changed = changes(config["protocol"])

@@ -51,3 +51,6 @@ def test_keep_and_drop_overrule_what_was_found(file, tmp_path):
     assert 0 not in gone
     assert gone[1] == "pollution"
     assert gone[50] == gone[51] == "asked"
+    run(file, "--json", tmp_path / "again.json", "--keep", "0", "--drop", "50,51")
+    assert json.loads((tmp_path / "again.json").read_text())["dropped"] == \
+        json.loads((tmp_path / "found.json").read_text())["dropped"]

@@ -19,6 +19,8 @@ from zoo.errors import UserError
 
 N = 60
 
+DASK = "pip install 'shift-harness[distributed]'"
+
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
@@ -82,7 +84,7 @@ def test_a_run_that_was_sent_home_is_a_run_of_the_store(prepared: Prepared, tmp_
 
 
 def test_a_scheduler_that_is_not_there_is_a_sentence(prepared: Prepared, tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
+    pytest.importorskip("distributed", reason=DASK)
     with pytest.raises(UserError, match="no Dask scheduler at tcp://127.0.0.1:9"):
         jobs.on_cluster(plan(1), prepared, Store(tmp_path), "tcp://127.0.0.1:9")
 
@@ -104,7 +106,7 @@ def test_processes_give_what_one_process_gives(prepared: Prepared, tmp_path: Pat
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_finishes_with_the_same_results(prepared: Prepared,
                                                                       tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", reason=DASK)
     alone = run(prepared, tmp_path / "alone", 9)
     store = Store(tmp_path / "cluster" / "runs")
     with distributed.LocalCluster(n_workers=3, threads_per_worker=1, processes=True,

@@ -126,12 +126,14 @@ def test_the_command_that_repeats_a_run_holds_every_changed_field(store):
     config["protocol"] = {**config["protocol"], "name": "seed+", "views": 7,
                           "boundary": "half", "wise": True}
     config["data"] = {**config["data"], "provenance": "my cells; rm -rf ~.npz"}
-    config |= {"folds": 5, "seed": 2, "weights": {"origin": "random"}}
+    config |= {"folds": 5, "seed": 2, "weights": {"origin": "random"},
+               "reading": {"images_key": "x", "labels_key": "labels", "keep": [3, 17], "drop": []}}
     command = sections.reproduce(config)
     assert command.startswith("harness zoo --data 'my cells; rm -rf ~.npz' --backbones vgg16 ")
     for words in ("--weights none", "--protocol seed ", "--set views=7", "--set boundary=half",
-                  "--set wise=true", "--folds 5", "--seeds 3"):
+                  "--set wise=true", "--folds 5", "--seeds 3", "--images-key x", "--keep 3,17 "):
         assert words in command + " "
+    assert "--drop" not in command
 
 
 def test_an_ensemble_is_repeated_from_its_members():

@@ -30,7 +30,7 @@ def about(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_yaml_says_what_was_meant() -> None:
-    yaml = pytest.importorskip("yaml")
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not here")
     read = yaml.safe_load(bundles.yaml(about()))
     assert read == about()
     # A time that yaml understands as one is cut to midnight by the platform: it must stay text.
