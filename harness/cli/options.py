@@ -1,5 +1,6 @@
 """Options that several commands share, so that they are spelled and explained once."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -44,14 +45,14 @@ def read_positions(given: str | None) -> tuple[int, ...]:
 
     if given is None:
         return ()
-    path, text = Path(given), given
-    if path.exists() or not re.fullmatch(r"[\d,\s]+", given):
+    text = given
+    if os.path.exists(given) or not re.fullmatch(r"[\d,\s]+", given):
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as e:
-            raise UserError(f"{path} can't be read as a list of positions ({e}).") from e
+            text = Path(given).read_text(encoding="utf-8")
+        except (OSError, ValueError) as e:
+            raise UserError(f"{given[:80]} can't be read as a list of positions ({e}).") from e
     words = text.replace(",", " ").split()
     wrong = [w[:20] for w in words if not w.isdecimal() or len(w) > 18]
     if wrong:
-        raise UserError(f"{given} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
+        raise UserError(f"{given[:80]} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
     return tuple(int(w) for w in words)
