@@ -54,5 +54,6 @@ def read_positions(given: str | None) -> tuple[int, ...]:
     words = text.replace(",", " ").split()
     wrong = [w[:20] for w in words if not w.isdecimal() or len(w) > 18]
     if wrong:
-        raise UserError(f"{given[:80]} must hold positions, whole numbers one a line, not {wrong[0]!r}.")
+        raise UserError(f"{given[:80]} must hold positions, whole numbers one a line, not "
+                        f"{wrong[0]!r}.")
     return tuple(int(w) for w in words)
