@@ -164,10 +164,7 @@ def mask(index: np.ndarray, n: int) -> np.ndarray:
 
 def divide(network: Graph, job: Job, number_type: str) -> Frozen:
     """The network, cut at the protocol's boundary, on the engine that is fastest for it."""
-    boundary = "all" if job.from_scratch else job.protocol.boundary
-    if boundary == "auto":
-        cost = multiply_adds(network, job.dataset.images.shape[1:])
-        boundary = "all" if cost <= LIGHT else "half"
+    boundary = boundary_of(network, job)
     if boundary == "head":
         frozen = Frozen(network, Graph((), {}))
     elif boundary == "all":
@@ -177,6 +174,16 @@ def divide(network: Graph, job: Job, number_type: str) -> Frozen:
     if job.from_scratch:
         return frozen
     return frozen.on_fastest(job.dataset.images.shape[1:], number_type)
+
+
+def boundary_of(network: Graph, job: Job) -> str:
+    """Where stage 2 begins; "auto" is decided by what the network costs."""
+    if job.from_scratch:
+        return "all"
+    if job.protocol.boundary != "auto":
+        return job.protocol.boundary
+    light = multiply_adds(network, job.dataset.images.shape[1:]) <= LIGHT
+    return "all" if light else "half"
 
 
 def sources(job: Job, frozen: Frozen, views: Views, cache: Cache, outcome: Outcome

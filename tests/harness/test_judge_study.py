@@ -63,6 +63,6 @@ def test_every_way_and_baseline_is_judged_and_targets_win() -> None:
                                 tuple(said[e.name] for e in evidence), labels))
     found = study.guesses(evidence, cases)
     assert {"blind", "target", "history, 1 returned", "history, 3 returned", "test = validation",
-            "line", "logit line", "plain suite"} == set(found)
+            "line", "logit line", "plain suite", "bound: own median"} == set(found)
     error = {k: study.summary(v)["mae"] for k, v in found.items()}
     assert error["target"] < min(error[k] for k in ("test = validation", "plain suite", "blind"))

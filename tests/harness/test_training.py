@@ -10,7 +10,7 @@ from harness.data.dataset import Dataset
 from harness.protocol import PRESETS, protocol
 from harness.training import activations, cache, wise
 from harness.training.heads import head, trainable
-from harness.training.run import Job, divide
+from harness.training.run import Job, boundary_of
 from harness.training.sources import Pictures, Tables, batches
 from harness.training.stages import Learner, Stage, Task, fit
 from harness.training.views import Views
@@ -238,14 +238,9 @@ def job_of(dataset: Dataset, name: str, **fields: object) -> Job:
 
 
 def test_light_networks_are_trained_whole_and_heavy_ones_from_half_on(dataset) -> None:
-    small = job_of(dataset, "mobilenetv2", size=96)
-    light = divide(small.backbone.graph(96), small, "float32")
-    assert not light.trunk.nodes
-    large = replace(small, backbone=backbone("vgg16"), dataset=Dataset(
-        np.zeros((1, 96, 96, 3), np.uint8), np.zeros(1, "int64"), ("a", "b"), "test"))
-    heavy = divide(large.backbone.graph(96), large, "float32")
-    assert heavy.trunk.nodes
-    assert heavy.tail.nodes
+    for name, expected in (("mobilenetv2", "all"), ("vgg16", "half")):
+        job = job_of(dataset, name, size=96)
+        assert boundary_of(job.backbone.graph(96), job) == expected
 
 
 def test_a_size_below_what_the_backbone_needs_is_raised_to_it(dataset) -> None:
