@@ -20,6 +20,7 @@ from harness.seats import Seats, take
 from harness.sweep import Spec, configuration, run_job, words
 from harness.training import cache as caches
 from harness.training.cache import Cache
+from zoo.device import release
 from zoo.errors import UserError
 
 MEMORY = 3 << 30  # bytes that a job needs beside the pictures: TensorFlow, a batch, a network
@@ -100,13 +101,7 @@ def in_this_process(spec: Spec, prepared: Prepared, store: Store, cache: Cache, 
     take(seats)
     os.environ.update({name: str(threads) for name in THREADS})
     run_job(spec, prepared, store, cache)
-    clear()
-
-
-def clear() -> None:
-    import keras
-
-    keras.backend.clear_session()
+    release()
 
 
 def on_cluster(specs: list[Spec], prepared: Prepared, store: Store, address: str) -> None:
@@ -192,7 +187,7 @@ def remote(spec: Spec, prepared: Prepared, folder: str, token: str) -> dict[str,
             return {str(p.relative_to(run.folder)): p.read_bytes()
                     for p in sorted(run.folder.rglob("*")) if p.is_file()}
     finally:
-        clear()
+        release()
 
 
 def here(spec: Spec) -> Path | None:

@@ -1,6 +1,5 @@
 """The sweep: a list of jobs, each of which becomes a run in the store."""
 
-import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from harness.runs import Run, Store, identity
 from harness.training.cache import Cache
 from harness.training.views import MIXED
 from zoo.backbone import Backbone
+from zoo.device import release
 from zoo.errors import UserError
 from zoo.table import backbone
 
@@ -119,8 +119,6 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache,
     """Run every job: one after another, in ``jobs`` processes (None: one for each GPU), or on a
     cluster (the address of a Dask scheduler). The runs come back in the list's order; forecasts
     are made afterwards."""
-    import keras
-
     from harness import jobs as many
 
     prepared.write_cleaning(store.folder)
@@ -134,8 +132,7 @@ def sweep(specs: list[Spec], prepared: Prepared, store: Store, cache: Cache,
         terminal.say(f"[{i + 1}/{len(specs)}] {title}, weights {spec.origin['origin']}, "
                      f"protocol {spec.protocol.name}")
         runs.append(run_job(spec, prepared, store, cache))
-        keras.backend.clear_session()
-        gc.collect()  # compiled functions and their weights lie in cycles
+        release()
     return runs
 
 

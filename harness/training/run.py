@@ -1,6 +1,5 @@
 """One run: a backbone, a protocol and a data set become a classifier and its records."""
 
-import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +88,7 @@ class Outcome:
 
 def train(job: Job, cache: Cache) -> Outcome:
     """Train every fold of ``job``. Nothing is written but the cache."""
-    from zoo.device import number_type
+    from zoo.device import number_type, release
 
     outcome = Outcome(number_type=number_type())
     network = job.backbone.graph(job.size, job.weights)
@@ -97,9 +96,9 @@ def train(job: Job, cache: Cache) -> Outcome:
     outcome.engine = frozen.engine
     views = views_of(job)
     announce(job, frozen, views, cache, outcome.number_type)
-    gc.collect()  # compiled functions and the weights they hold lie in cycles
+    release()
     pooled, source = sources(job, frozen, views, cache, outcome)
-    gc.collect()
+    release()
     for train_index, validation_index in job.folds:
         task = Task(job.dataset.labels, len(job.dataset.class_names),
                     mask(train_index, len(job.dataset)), mask(validation_index, len(job.dataset)),
@@ -107,7 +106,7 @@ def train(job: Job, cache: Cache) -> Outcome:
         member, history = one_fold(job, frozen, task, pooled, source, outcome)
         outcome.members.append(member)
         outcome.history.append(history)
-        gc.collect()
+        release()
     return outcome
 
 
