@@ -94,6 +94,7 @@ def train(job: Job, cache: Cache) -> Outcome:
     network = job.backbone.graph(job.size, job.weights)
     frozen = divide(network, job, outcome.number_type)
     outcome.engine = frozen.engine
+    release()  # both engines' copies of the network
     views = views_of(job)
     announce(job, frozen, views, cache, outcome.number_type)
     release()
