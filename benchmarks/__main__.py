@@ -36,7 +36,8 @@ PARTS = {
               "ratio` ours against it."),
     "augmentation": ("Augmentation", "Pictures of 96 x 96 a second: our policies, Keras' layers, "
                      "tf.image."),
-    "cleaning": ("Cleaning", "Duplicates, near-duplicates, pollution and suspected labels."),
+    "cleaning": ("Cleaning", "All of cleaning, each size in a process of its own; pictures beyond "
+                 "those of the file are blends of two. `pictures' GiB`: what they take alone."),
     "packed": ("The submission", "The packed `model.py` against `load_model(...).predict`, each in "
                "a fresh process; ratios above 1 are in our favour."),
     "growth": ("Growth", "One run on 1, 4 and 16 times as many pictures."),

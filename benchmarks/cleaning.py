@@ -11,8 +11,10 @@ CPU seconds are of all threads together; seconds are the clock's and depend on w
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from harness.data.duplicates import near_duplicates
 from harness.data.sources import load
 from tests.harness.changed_pictures import CHANGES, changed
 from zoo.device import peak_memory
+
+SIZES = (3_500, 7_000, 14_000, 56_000)
 
 
 def recall(pictures: np.ndarray) -> list[dict[str, Any]]:
@@ -77,24 +81,41 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def growth(source: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """What :func:`timed` reports of each size, each in a process of its own."""
+    rows = []
+    context = multiprocessing.get_context("spawn")
+    for n in sizes:
+        answers = context.Queue()
+        child = context.Process(target=timed, args=(source, n, answers))
+        child.start()
+        rows.append(answers.get())
+        child.join()
+    return rows
+
+
+def measure(source: str | None = None) -> list[dict[str, Any]]:
+    """[{"pictures", "seconds", "CPU seconds", "seconds a 1000", "peak GiB", "pictures' GiB"}].
+
+    source: what is cleaned; without it, what HARNESS_DATA names, or the demo.
+    """
+    found = growth(source or os.environ.get("HARNESS_DATA") or "demo", SIZES)
+    return [{"pictures": r["n"], "seconds": r["seconds"], "CPU seconds": r["cpu"],
+             "seconds a 1000": round(1000 * r["seconds"] / r["n"], 2), "peak GiB": r["peak"],
+             "pictures' GiB": r["pictures"]} for r in found]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", nargs="?", default="demo")
-    parser.add_argument("--sizes", nargs="*", type=int, default=[3_500, 7_000, 14_000, 56_000])
+    parser.add_argument("--sizes", nargs="*", type=int, default=SIZES)
     parser.add_argument("--json")
     arguments = parser.parse_args()
     dataset = load(arguments.source, tolerant=True)
     rows = recall(dataset.images[clean(dataset).mask])
     terminal.print_table(rows, {"change": "change", "copies": "copies", "recall": "recall",
                                 "false": "false pairs per 1,000 pictures"}, title="Near-duplicates")
-    times = []
-    context = multiprocessing.get_context("spawn")
-    for n in arguments.sizes:
-        answers = context.Queue()
-        child = context.Process(target=timed, args=(arguments.source, n, answers))
-        child.start()
-        times.append(answers.get())
-        child.join()
+    times = growth(arguments.source, arguments.sizes)
     terminal.print_table(times, {"n": "pictures", "cpu": "CPU s", "seconds": "s",
                                  "peak": "peak GiB", "pictures": "pictures' GiB", "kept": "kept"},
                          title="Time and memory")
