@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from harness.data.dataset import Dataset
 from harness.data.leaks import digests
@@ -76,6 +77,9 @@ class CleaningReport:
                 + (f"; dropped: {why}." if why else "; none had to be dropped."))
 
 
+# Many small products: threads of the linear algebra wait for each other longer than they work,
+# on a busy machine several times as long.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = (),
           outlier_limit: float = DROPPED) -> CleaningReport:
     """Find pollution, copies, pictures that hold nothing, outliers and suspected labels.
