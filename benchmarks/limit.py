@@ -3,7 +3,7 @@
 import time
 from functools import cache
 
-SIDE, ROUNDS = 4096, 3
+SIDE, ROUNDS = 2048, 3
 
 
 def limit(number_type: str) -> float:
