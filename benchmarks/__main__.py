@@ -96,8 +96,8 @@ def write(page: Path, sections: dict[str, str]) -> None:
     from zoo.files import write_text
 
     titles = [title for title, _ in PARTS.values() if title in sections]
-    head = ("# Benchmarks\n\nWritten by `make bench`. Ways that are compared are timed in turn in one "
-            "run, so that a busy machine slows both; the spread says how far to trust it.\n")
+    head = ("# Benchmarks\n\nWritten by `make bench`. Ways that are compared are timed in turn in "
+            "one run, so that a busy machine slows both; the spread says how far to trust it.\n")
     write_text(page, "\n".join([head, *(f"## {t}\n\n{sections[t]}" for t in titles)]))
 
 
