@@ -209,7 +209,7 @@ def test_a_choice_that_cannot_be_kept_is_still_made(measured, tmp_path):
 @pytest.mark.usefixtures("onnx")
 def test_the_faster_engine_is_taken(monkeypatch):
     for winner in (ONNX, TENSORFLOW):
-        times = iter([1.0, 3.0] if winner == TENSORFLOW else [3.0, 1.0])
+        times = iter([3.0, 1.0] if winner == TENSORFLOW else [1.0, 3.0])  # ONNX Runtime's first
         monkeypatch.setattr(engines, "timed", lambda way, x, times=times: next(times))
         found = engines.measure(headed(0), SHAPE, "float32")
         assert found["engine"] == winner
@@ -218,8 +218,7 @@ def test_the_faster_engine_is_taken(monkeypatch):
 @pytest.mark.usefixtures("onnx")
 def test_an_engine_that_disagrees_is_not_taken(monkeypatch):
     monkeypatch.setattr(engines, "AGREE", -1.0)
-    monkeypatch.setattr(engines, "timed", lambda way, x: pytest.fail("it was timed"))
-    assert engines.measure(headed(0), SHAPE, "float32")["engine"] == TENSORFLOW
+    assert engines.measure(headed(0), SHAPE, "float32") == {"engine": TENSORFLOW}
 
 
 @pytest.mark.usefixtures("onnx")
