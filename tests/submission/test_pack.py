@@ -204,7 +204,8 @@ def test_a_graph_of_odd_nodes_is_packed_too(tmp_path: Path) -> None:
     entry = Classifier((graph,), ("a", "b", "c"))
     model = loaded(pack.pack(entry, tmp_path / "x.zip", {}), tmp_path / "unpacked")
     images = networks.pictures(5)
-    np.testing.assert_allclose(model.probabilities(images), entry.predict(images), atol=1e-6)
+    # A sum over a whole picture's values differs between the engines by 1e-5.
+    np.testing.assert_allclose(model.probabilities(images), entry.predict(images), atol=AGREE)
 
 
 def tried(entry: Classifier, path: Path, runtime: str | None = None) -> None:
