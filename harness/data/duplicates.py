@@ -17,6 +17,8 @@ SHIFT = 2           # pixels, each way
 SIDE = 96           # pixels; larger pictures are compared at this size
 DETAIL = (1 / 96, 4 / 96)   # of a side: structures between these widths are fine detail
 CHUNK = 128
+LEAST = 1e-3        # grey levels; a norm below it is that of nothing
+LEAF = 64           # points in a leaf of the search tree; comparing them is cheaper than parting
 
 
 def near_duplicates(images: np.ndarray) -> np.ndarray:
@@ -54,8 +56,8 @@ def candidates(a: Fingerprints, b: Fingerprints, neighbours: int) -> np.ndarray:
     in_a, in_b = np.flatnonzero(~a.flat), np.flatnonzero(~b.flat)
     if not len(in_a) or not len(in_b):
         return np.empty((0, 2), np.int64)
-    _, found = KDTree(a.numbers[in_a]).query(b.numbers[in_b], k=[*range(1, neighbours + 1)],
-                                             distance_upper_bound=RADIUS, workers=-1)
+    _, found = KDTree(a.numbers[in_a], LEAF).query(b.numbers[in_b], k=[*range(1, neighbours + 1)],
+                                                   distance_upper_bound=RADIUS, workers=-1)
     row, column = np.nonzero(found < len(in_a))
     return np.stack([in_a[found[row, column]], in_b[row]], 1)
 
@@ -70,8 +72,7 @@ def confirmed(a: np.ndarray, of_a: Fingerprints, b: np.ndarray, of_b: Fingerprin
     agree = np.zeros(len(pairs), bool)
     for start in range(0, len(pairs), CHUNK):
         part = slice(start, start + CHUNK)
-        one = greys(a[pairs[part, 0]], side).astype(np.float32)
-        other = greys(b[pairs[part, 1]], side).astype(np.float32)
+        one, other = details(a, pairs[part, 0], side), details(b, pairs[part, 1], side)
         for i, k in enumerate(orientation[part]):
             other[i] = turned(other[i].copy(), k)
         agree[part] = agreement(one, other) >= FINE
@@ -89,31 +90,35 @@ def oriented(a: np.ndarray, b: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarra
     return alike.argmax(1), alike.max(1) if len(pairs) else np.empty(0, np.float32)
 
 
+def details(images: np.ndarray, wanted: np.ndarray, side: int) -> np.ndarray:
+    """The fine detail f32 (n, side, side) of the wanted pictures: what is wider than noise and
+    narrower than shading."""
+    from scipy.ndimage import gaussian_filter1d
+
+    each, place = np.unique(wanted, return_inverse=True)
+    grey = greys(images[each], side).astype(np.float32)
+    fine, coarse = (gaussian_filter1d(np.eye(side, dtype=np.float32), width * side, axis=0)
+                    for width in DETAIL)
+    return (fine @ grey @ fine.T - coarse @ grey @ coarse.T)[place]
+
+
 def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Correlation (n,) of the fine detail of pictures f32 (n, S, S), at the best small shift."""
-    a, b = detail(a), detail(b)
-    side, edge = a.shape[1], SHIFT
-    middle = standard(a[:, edge:side - edge, edge:side - edge])
+    side = a.shape[1] - 2 * SHIFT
+    middle = a[:, SHIFT:SHIFT + side, SHIFT:SHIFT + side]
+    middle = middle - middle.mean((1, 2), keepdims=True)
+    middle /= np.maximum(norms(middle), LEAST)[:, None, None]
     best = np.full(len(a), -1.0, np.float32)
     for y in range(2 * SHIFT + 1):
         for x in range(2 * SHIFT + 1):
-            moved = standard(b[:, y:y + side - 2 * edge, x:x + side - 2 * edge])
-            best = np.maximum(best, np.einsum("np,np->n", middle, moved))
+            # The other's mean needn't be taken off for the product: the middle's is 0.
+            moved = b[:, y:y + side, x:x + side]
+            spread = np.sqrt(np.maximum(
+                norms(moved) ** 2 - (side * moved.mean((1, 2))) ** 2, LEAST ** 2))
+            best = np.maximum(best, np.einsum("nij,nij->n", middle, moved) / spread)
     return best
 
 
-def detail(pictures: np.ndarray) -> np.ndarray:
-    """What is wider than noise and narrower than shading."""
-    from scipy.ndimage import gaussian_filter
-
-    fine, coarse = (width * pictures.shape[1] for width in DETAIL)
-    return (gaussian_filter(pictures, (0, fine, fine))
-            - gaussian_filter(pictures, (0, coarse, coarse)))
-
-
-def standard(pictures: np.ndarray) -> np.ndarray:
-    """Rows (n, pixels) of mean 0 and norm 1; zeros where a picture is constant."""
-    rows = pictures.reshape(len(pictures), -1)
-    rows = rows - rows.mean(1, keepdims=True)
-    norm = np.sqrt(np.einsum("np,np->n", rows, rows))
-    return rows / np.maximum(norm, 1e-3)[:, None]
+def norms(pictures: np.ndarray) -> np.ndarray:
+    """The Euclidean norm (n,) of each picture (n, H, W)."""
+    return np.sqrt(np.einsum("nij,nij->n", pictures, pictures))
