@@ -20,7 +20,7 @@ def pictures(n: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
 
 def member(name: str, classes: int = 8, seed: int = 0, size: int = SIZE) -> Graph:
     """A backbone with a random head that is scaled to what the backbone gives."""
-    trunk = backbone(name).graph(size, seed=seed)
+    trunk = settled(backbone(name).graph(size, seed=seed), pictures(16))
     features = np.asarray(graphs.run(trunk, pictures(16))).mean(axis=(1, 2))
     spread = np.maximum(features.std(0), 1e-3 * np.abs(features).max() + 1e-6)
     draws = np.random.default_rng(seed).normal(size=(features.shape[1], classes))
@@ -32,6 +32,23 @@ def member(name: str, classes: int = 8, seed: int = 0, size: int = SIZE) -> Grap
         {"top/kernel": kernel.astype("float32"),
          "top/bias": (-features.mean(0) @ kernel).astype("float32")})
     return join(trunk, top)
+
+
+def settled(graph: Graph, images: np.ndarray) -> Graph:
+    """``graph`` with batch norms that know the statistics of what they get, as trained ones do.
+
+    Values may grow from block to block else, until a rounding error changes the class.
+    """
+    arrays, known = dict(graph.arrays), {"input": images.astype("float32")}
+    for node in graph.nodes:
+        inputs = [known[name] for name in node.inputs]
+        if node.kind == "batch norm":
+            x = np.asarray(inputs[0])
+            arrays[f"{node.name}/mean"] = x.mean((0, 1, 2))
+            arrays[f"{node.name}/variance"] = x.var((0, 1, 2))
+        weights = {a: arrays[f"{node.name}/{a}"] for a in node.arrays}
+        known[node.name] = graphs.KINDS[node.kind](inputs, node.args, weights, None)
+    return Graph(graph.nodes, arrays)
 
 
 def classifier(*names: str, classes: int = 8, tta: str = "none", seed: int = 0) -> Classifier:

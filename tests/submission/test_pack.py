@@ -82,7 +82,7 @@ def test_it_predicts_as_the_harness_does(names: tuple[str, ...], tta: str, class
 
 
 def test_an_adapted_network_adapts_in_the_zip_too(tmp_path: Path) -> None:
-    plain = networks.classifier("mobilenetv2")
+    plain = networks.classifier("xception")
     entry = Classifier(tuple(adapted(g, 0.5) for g in plain.graphs), plain.class_names)
     model = loaded(pack.pack(entry, tmp_path / "x.zip", {}), tmp_path / "unpacked")
     images = networks.pictures(8, seed=1)  # in batches of any size here: the same statistics
