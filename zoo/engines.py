@@ -59,7 +59,7 @@ def in_onnx_runtime(graph: Graph) -> Program:
     def call(x: np.ndarray) -> np.ndarray:
         if x.shape not in sessions:
             try:
-                sessions[x.shape] = session(onnx_form(graph, x.shape))
+                sessions[x.shape] = session(*onnx_form(graph, x.shape))
             except NoForm:
                 sessions[x.shape] = program(graph, TENSORFLOW)
         return sessions[x.shape](x)
@@ -67,7 +67,7 @@ def in_onnx_runtime(graph: Graph) -> Program:
     return call
 
 
-def session(model: bytes) -> Program:
+def session(model: bytes, constants: dict[str, np.ndarray]) -> Program:
     """An ONNX model as a function of a batch."""
     import onnxruntime
 
@@ -76,6 +76,8 @@ def session(model: bytes) -> Program:
     options.intra_op_num_threads = threads()
     # Threads that wait must not keep a core busy: the next pictures are drawn meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_external_initializers(
+        list(constants), [onnxruntime.OrtValue.ortvalue_from_numpy(a) for a in constants.values()])
     made = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return lambda x: made.run(None, {graphs.INPUT: x.astype("float32", copy=False)})[0]
 
@@ -152,7 +154,7 @@ def measure(graph: Graph, shape: tuple[int, ...], number_type: str) -> dict[str,
     ONNX Runtime can't be taken."""
     x = np.random.default_rng(0).integers(0, 256, shape).astype("float32")
     try:
-        other = session(onnx_form(graph, shape))
+        other = session(*onnx_form(graph, shape))
         got = other(x)
     except Exception:  # noqa: BLE001  NoForm, or ONNX Runtime's own, which have no base
         return {"engine": TENSORFLOW}

@@ -1,4 +1,4 @@
-"""A graph as an ONNX model, for one shape of its input: Graph -> bytes.
+"""A graph as an ONNX model, for one shape of its input: Graph -> bytes and large constants.
 
 The batch goes in and the output comes out as float32 with the channels last, like everywhere
 here. In between ONNX's convolutions want them first; a value is turned around when a node needs
@@ -177,8 +177,9 @@ FORMS: dict[str, Callable[[Model, Node, list[Value]], Value]] = {
 }
 
 
-def onnx_form(graph: Graph, shape: tuple[int, ...]) -> bytes:
-    """``graph`` as an ONNX model of a float32 batch of this shape, whose output is float32.
+def onnx_form(graph: Graph, shape: tuple[int, ...]) -> tuple[bytes, dict[str, np.ndarray]]:
+    """``graph`` as an ONNX model of a float32 batch of this shape, whose output is float32; and
+    the values of its large constants, which the model only names.
 
     Raises NoForm where it has none.
     """
@@ -199,4 +200,4 @@ def onnx_form(graph: Graph, shape: tuple[int, ...]) -> bytes:
         model.constants)
     found: bytes = helper.make_model(written, ir_version=FORMAT, opset_imports=[
         helper.make_opsetid("", OPSET)]).SerializeToString()
-    return found
+    return found, model.large

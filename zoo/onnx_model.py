@@ -9,6 +9,7 @@ import numpy as np
 from zoo.graph import Node
 
 FIRST, LAST = "channels first", "channels last"
+LARGE = 1024  # bytes; a larger constant stays outside of the model's text, which holds it twice
 
 
 class NoForm(Exception):
@@ -25,12 +26,13 @@ class Value:
 
 
 class Model:
-    """The ONNX nodes and constants written so far."""
+    """The ONNX nodes and constants written so far; the large constants' values are in ``large``."""
 
     def __init__(self, arrays: Any) -> None:
         self.arrays = arrays
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.large: dict[str, np.ndarray] = {}
         self.turned: dict[tuple[str, str], Value] = {}
 
     def add(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
@@ -46,7 +48,11 @@ class Model:
 
         name = f"c{len(self.constants)}"
         array = np.ascontiguousarray(values, kind).reshape(np.shape(values))
-        self.constants.append(numpy_helper.from_array(array, name))
+        if array.nbytes > LARGE:
+            self.large[name] = array
+            self.constants.append(elsewhere(name, array))
+        else:
+            self.constants.append(numpy_helper.from_array(array, name))
         return name
 
     def weights(self, node: Node) -> dict[str, np.ndarray]:
@@ -80,6 +86,17 @@ class Model:
             raise NoForm(f"activation {name}")
         x = self.to(LAST, x) if name == "softmax" else x
         return Value(ACTIVATIONS[name](self, x.name), x.shape, x.order)
+
+
+def elsewhere(name: str, array: np.ndarray) -> Any:
+    """The description of a constant whose values are handed over beside the model."""
+    from onnx import StringStringEntryProto, TensorProto, helper
+
+    return TensorProto(
+        name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+        data_location=TensorProto.EXTERNAL,
+        external_data=[StringStringEntryProto(key=k, value=v) for k, v in (
+            ("location", name), ("offset", "0"), ("length", str(array.nbytes)))])
 
 
 ACTIVATIONS: dict[str, Callable[[Model, str], str]] = {

@@ -106,7 +106,7 @@ def test_onnx_runtime_gives_what_tensorflow_gives(kind):
     x = np.random.default_rng(1).uniform(-3, 3, SHAPE).astype("float32")
     for graph in CASES[kind]:
         expected = np.asarray(program(graph, TENSORFLOW)(x))
-        session = engines.session(engines.onnx_form(graph, SHAPE))
+        session = engines.session(*engines.onnx_form(graph, SHAPE))
         assert difference(session(x), expected) < AGREE, graph.nodes[-1]
 
 
