@@ -22,7 +22,8 @@ REPORT = ("Accuracy on the hidden test of the contest that this program grew fro
 def records(store: Store, select: str = "forecast") -> list[dict[str, Any]]:
     """One record a finished run, the best first within its data set.
 
-    Keys: see COLUMNS, with accuracies as fractions, and "data", "data_name", "low", "high".
+    Keys: see COLUMNS, with accuracies as fractions, and "data", "data_name", "low", "high",
+    "floor".
     """
     from harness.judge.select import order
     from submission.ledger import Ledger
@@ -55,11 +56,22 @@ def record(run: Run, returned: float | None = None) -> dict[str, Any]:
         "gap": None if test is None else validation["accuracy"] - test["accuracy"],
         "suite": found["suite"]["all"],
         "forecast": expected, "low": forecast.get("low"), "high": forecast.get("high"),
+        "floor": forecast.get("low") if returned is None else least(returned),
         "returned": returned,
         "error": None if returned is None or expected is None else abs(expected - returned),
         "worst class": worst["name"], "worst recall": worst["recall"],
         "worst precision": worst["precision"],
         "parameters": found["parameters"], "milliseconds": found["milliseconds"]}
+
+
+def least(returned: float) -> float:
+    """The lower end of the 90 % interval of a run whose score came back, 0..1.
+
+    Its forecast, which rests on the other runs' scores alone, knows less.
+    """
+    from harness.judge.forecast_history import PICTURES
+
+    return returned - 1.645 * (returned * (1 - returned) / PICTURES) ** 0.5
 
 
 def title(name: str) -> str:

@@ -55,7 +55,9 @@ class Entry:
     sha256: str | None = None
     size: int | None = None
     run: str | None = None
-    forecast: float | None = None
+    forecast: float | None = None   # as it was when the zip was packed
+    low: float | None = None        # the ends of its 90 % interval
+    high: float | None = None
     host: str | None = None
     competition: int | None = None
     phase: str | None = None
@@ -162,9 +164,9 @@ class Ledger:
 
 def sound(name: str, value: Any) -> bool:
     """Whether a field of a line, perhaps a stranger's, holds what it should."""
-    if name in ("score", "forecast"):
+    if name in ("score", "forecast", "low", "high"):  # a score may be a percentage or a loss
         return value is None or (type(value) in (int, float) and math.isfinite(value)
-                                 and 0 <= value <= 1)
+                                 and (name == "score" or 0 <= value <= 1))
     if name == "scores":
         return isinstance(value, dict)
     if name in ("submission", "size", "competition", "phase_id"):

@@ -11,12 +11,11 @@ exists. So a step that was cut short is taken up again, and none is taken twice.
 
 import datetime
 import json
-import math
 import time
 import uuid
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,19 @@ LARGEST_MANIFEST = 10**6        # bytes
 
 @dataclass(frozen=True)
 class Parcel:
-    """A zip on its way. ``run`` and ``forecast`` are None in zips of others."""
+    """A zip on its way. What ours says of itself is None in zips of others."""
 
     path: Path
     sha256: str
     size: int
     run: str | None = None
     forecast: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What the ledger keeps of it."""
+        return {k: v for k, v in asdict(self).items() if k != "path"}
 
 
 @dataclass
@@ -62,7 +67,7 @@ def inspect(path: str | Path) -> Parcel:
         with zipfile.ZipFile(path) as archive:
             manifest = _manifest(archive)
         return Parcel(path, files.file_hash(path), path.stat().st_size,
-                      manifest.get("run"), manifest.get("forecast"))
+                      **manifest)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. `harness submission` packs the best "
                         "run.") from None
@@ -71,7 +76,7 @@ def inspect(path: str | Path) -> Parcel:
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """Run and forecast, where the archive has our manifest."""
+    """Run, forecast and its interval, where the archive has our manifest."""
     try:
         with archive.open("manifest.json") as f:
             body = json.loads(f.read(LARGEST_MANIFEST))
@@ -80,11 +85,15 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     if not isinstance(body, dict):
         return {}
     run, forecast = body.get("run"), body.get("forecast")
-    if isinstance(forecast, dict):
-        forecast = forecast.get("forecast")
+    numbers = forecast if isinstance(forecast, dict) else {"forecast": forecast}
     return {"run": run if isinstance(run, str) else None,
-            "forecast": float(forecast) if isinstance(forecast, int | float)
-            and math.isfinite(forecast) else None}
+            **{k: share(numbers.get(k)) for k in ("forecast", "low", "high")}}
+
+
+def share(value: Any) -> float | None:
+    """A number of a manifest, perhaps a stranger's; None where it is none from 0 to 1."""
+    good = type(value) in (int, float) and 0 <= value <= 1
+    return float(value) if good else None
 
 
 def require_checked(path: Path) -> None:
@@ -216,9 +225,8 @@ def _begin(sender: Sender, parcel: Parcel, competition: Competition, phase: Phas
            name: str | None = None) -> Entry:
     attempt = uuid.uuid4().hex[:12]
     entry = Entry(attempt)
-    _record(sender, entry, state="begun", sha256=parcel.sha256, size=parcel.size, run=parcel.run,
-            forecast=parcel.forecast, host=sender.client.host, competition=competition.id,
-            phase=phase.name, phase_id=phase.id, user=user,
+    _record(sender, entry, state="begun", **parcel.facts(), host=sender.client.host,
+            competition=competition.id, phase=phase.name, phase_id=phase.id, user=user,
             name=name or f"{_mark(parcel)}{attempt[:8]}.zip")
     return entry
 

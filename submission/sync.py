@@ -83,8 +83,7 @@ def _add(client: Client, ledger: Ledger, competition: Competition, user: str, ro
              "phase": row.phase_name, "phase_id": row.phase, "user": user, "name": row.filename,
              "submission": row.id, "note": "found on the platform"}
     if parcel:
-        facts |= {"sha256": parcel.sha256, "size": parcel.size, "run": parcel.run,
-                  "forecast": parcel.forecast}
+        facts |= parcel.facts()
     entry = Entry(uuid.uuid4().hex[:12])
     ledger.append(entry.attempt, **facts)
     for name, value in facts.items():
@@ -96,8 +95,8 @@ def _add(client: Client, ledger: Ledger, competition: Competition, user: str, ro
 def _bytes_of(client: Client, row: Row, entries: list[Entry],
               parcels: list[Parcel]) -> Parcel | None:
     """Which bytes of ours a submission has: by its name, else by reading it where sizes agree."""
-    known = parcels + [Parcel(Path(str(e.name)), e.sha256, int(e.size or 0), e.run, e.forecast)
-                       for e in entries if e.sha256]
+    known = parcels + [Parcel(Path(str(e.name)), e.sha256, int(e.size or 0), e.run, e.forecast,
+                              e.low, e.high) for e in entries if e.sha256]
     mark = MARK.match(row.filename)
     if mark:
         return next((p for p in known if p.sha256.startswith(mark[1])), None)

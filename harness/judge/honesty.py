@@ -13,26 +13,25 @@ from harness.judge.hidden import expit, logit
 def rows(runs: Iterable[Any], entries: Iterable[Any]) -> list[dict[str, Any]]:
     """One record for each scored entry of the ledger whose run is at hand.
 
-    The forecast is the one that the ledger wrote down when the zip was sent; its interval is known
-    while the run still holds the same forecast. Baselines: test = validation, the published line
-    and logit line, and accuracy on the stress suite as it is.
+    The forecast and its interval are those that the ledger wrote down when the zip was sent.
+    Baselines: test = validation, the published line and logit line, and accuracy on the stress
+    suite as it is.
     """
     known = {run.id: run for run in runs}
     straight, bent = (pairs.lines()[name] for name in ("line", "logit line"))
     found = []
     for entry in entries:
         run = known.get(entry.run)
-        if run is None or entry.score is None or entry.forecast is None:
+        if run is None or entry.forecast is None or entry.score is None \
+                or not 0 <= entry.score <= 1:  # a percentage or a loss
             continue
         validation = float(run.metrics["validation"]["accuracy"])
         evidence = of_run(run)
-        same: dict[str, Any] = next(
-            (f for f in run.forecasts if abs(f["forecast"] - entry.forecast) < 1e-9), {})
-        low, high = same.get("low"), same.get("high")
+        low, high = entry.low, entry.high
         found.append({
             "run": run.id, "time": entry.changed, "score": entry.score,
             "forecast": entry.forecast, "low": low, "high": high,
-            "inside": None if low is None else bool(low <= entry.score <= high),
+            "inside": None if low is None or high is None else bool(low <= entry.score <= high),
             "test = validation": validation, "line": float(np.polyval(straight, validation)),
             "logit line": float(expit(np.polyval(bent, logit(validation)))),
             "plain suite": evidence.plain if evidence else None})

@@ -1,6 +1,7 @@
 """Which run to send: small named strategies over the records of runs.
 
-A record is a dict of metrics as the leaderboard makes them: "low" (the forecast's lower end),
+A record is a dict of metrics as the leaderboard makes them: "floor" (what a run scores at least:
+the returned score where one came back, less its sampling error, else the forecast's lower end),
 "forecast", "suite" (accuracy on all distortions), "validation", "worst precision".
 Adding a strategy is adding a row.
 """
@@ -29,8 +30,8 @@ class Strategy:
 
 
 STRATEGIES = {s.name: s for s in (
-    Strategy("forecast", ("low", "forecast", "suite", "validation"),
-             "the lower end of the forecast's interval"),
+    Strategy("forecast", ("floor", "forecast", "suite", "validation"),
+             "the lower end of the forecast's interval, or the score that came back"),
     Strategy("suite", ("suite", "validation"), "accuracy on distorted validation pictures"),
     Strategy("validation", ("validation", "suite"), "accuracy on clean validation pictures"),
     Strategy("worst-class", ("worst precision", "validation"),

@@ -22,9 +22,10 @@ def section(store: Store) -> dict[str, Any] | None:
     entries = Ledger(store.folder / "ledger.jsonl").entries()
     if not entries:
         return None
-    intervals = {run.id: next(iter(run.forecasts), {}) for run in store.finished()}
-    rows = [row(e, intervals.get(e.run or "", {})) for e in reversed(entries)]
-    both = [r for r in rows if r["forecast"] is not None and r["score"] is not None]
+    rows = [row(e) for e in reversed(entries)]
+    # A score that is no share, a percentage or a loss, can't be set against a forecast.
+    both = [r for r in rows if r["forecast"] is not None and r["score"] is not None
+            and 0 <= r["score"] <= 1]
     return {"rows": rows, "both": len(both), "figure": svg.forecasts(both) if both else None,
             "inside": sum(r["low"] <= r["score"] <= r["high"] for r in both
                           if r["low"] is not None),
@@ -33,15 +34,10 @@ def section(store: Store) -> dict[str, Any] | None:
             if both else None}
 
 
-def row(entry: Any, now: dict[str, Any]) -> dict[str, Any]:
-    """One attempt. Its forecast is the one that was written down when it was sent.
-
-    The interval is the run's present one, and only shown while it still belongs to that forecast.
-    """
-    same = now.get("forecast") is not None and entry.forecast is not None \
-        and abs(now["forecast"] - entry.forecast) < 1e-9
+def row(entry: Any) -> dict[str, Any]:
+    """One attempt. Its forecast is the one that was written down when it was sent."""
     return {"run": entry.run or "", "time": str(entry.changed or entry.time)[:16].replace("T", " "),
             "state": entry.state, "phase": entry.phase or "", "submission": entry.submission,
             "forecast": None if entry.forecast is None else float(entry.forecast),
             "score": None if entry.score is None else float(entry.score),
-            "low": now["low"] if same else None, "high": now["high"] if same else None}
+            "low": entry.low, "high": entry.high}

@@ -58,6 +58,7 @@ def readable(store: Store, select: str, step: Callable[[int], None]
     damaged = []
     for run in store.finished():
         try:
+            run.check()
             record = leaderboard.record(run, returned.get(run.id))
             found[run.id] = run
             records.setdefault(str(record["data"]), []).append(record)

@@ -1,19 +1,22 @@
 """Forecasts from stored runs, diagnosis, the honesty log, and their commands."""
 
 import json
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from harness import entry, forecasts
 from harness.cli.diagnose import command as diagnose_command
 from harness.cli.forecast import command as forecast_command
+from harness.cli.score import command as score_command
 from harness.judge import diagnosis, honesty
 from harness.judge.evidence import of_run
 from harness.judge.forecast import forecast_runs
 from harness.runs import Store
-from submission.ledger import Entry
+from submission.ledger import Entry, Ledger
 from tests.harness.fake_store import make_store
 from zoo import UserError
 from zoo.files import write_arrays, write_json, write_text
@@ -144,9 +147,11 @@ def test_the_temperature_of_overconfident_predictions_is_above_one() -> None:
 def test_forecasts_that_met_their_score_are_counted(store) -> None:
     runs = store.finished()
     first = runs[0].forecasts[0]
-    entries = [Entry("1", run=runs[0].id, forecast=first["forecast"], score=first["forecast"]),
+    entries = [Entry("1", run=runs[0].id, forecast=first["forecast"], score=first["forecast"],
+                     low=first["low"], high=first["high"]),
                Entry("2", run=runs[1].id, forecast=0.9, score=0.5),
-               Entry("3", run=runs[2].id, forecast=0.9), Entry("4", run="gone", score=0.1)]
+               Entry("3", run=runs[2].id, forecast=0.9), Entry("4", run="gone", score=0.1),
+               Entry("5", run=runs[2].id, forecast=0.9, score=93.5)]
     rows = honesty.rows(runs, entries)
     assert [r["run"] for r in rows] == [runs[0].id, runs[1].id]
     assert [r["inside"] for r in rows] == [True, None]
@@ -154,3 +159,34 @@ def test_forecasts_that_met_their_score_are_counted(store) -> None:
     assert found["forecast"]["error"] == pytest.approx(20)
     assert found["forecast"]["inside"] == 1.0
     assert set(found) == set(honesty.GUESSES)
+
+
+def test_a_score_that_came_back_decides_over_the_runs_own_forecast(store) -> None:
+    forecasts.update(store)
+    best = entry.choose(store, "forecast")
+    enter(store, best.id, "0.30")
+    forecasts.update(store)
+    assert next(iter(best.forecasts))["low"] > 0.30  # it does not know its own score
+    assert entry.choose(store, "forecast").id != best.id
+
+
+def test_a_score_is_entered_once_and_a_slip_can_be_mended(store) -> None:
+    forecasts.update(store)
+    run = store.finished()[0]
+    promise = next(iter(run.forecasts))
+    enter(store, run.id, "0.61")
+    with pytest.raises(UserError, match="in the ledger already"):
+        enter(store, run.id, "0.61")
+    forecasts.update(store)
+    enter(store, run.id, "0.71")
+    enter(store, run.id, "0.5", "--phase", "final")
+    entries = Ledger(store.folder / "ledger.jsonl").entries()
+    assert [(e.score, e.phase) for e in entries] == [(0.71, None), (0.5, "final")]
+    assert (entries[0].forecast, entries[0].low, entries[0].high) == tuple(
+        promise[k] for k in ("forecast", "low", "high"))
+
+
+def enter(store: Store, *words: str) -> None:
+    with chdir(store.folder.parent):
+        CliRunner().invoke(score_command, [*words, "--runs", str(store.folder)],
+                           catch_exceptions=False)

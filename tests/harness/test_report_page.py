@@ -159,12 +159,15 @@ def test_forecasts_are_set_against_what_came_back(tmp_path):
     ledger = Ledger(store.folder / "ledger.jsonl")
     forecast = second.forecasts[0]
     ledger.append("x", state="scored", run=second.id, forecast=forecast["forecast"],
+                  low=forecast["low"], high=forecast["high"],
                   score=round(forecast["forecast"] - 0.02, 6), submission=77)
+    ledger.append("z", state="scored", run=second.id, forecast=0.9, score=93.5)
     ledger.append("y", state="failed", run=first.id)
     text = page(store, tmp_path)
     assert "1 score came back" in text
     assert "The mean error is 2.0 points; 1 of 1 lie inside" in text
     assert ">returned<" in text
+    assert ">93.5<" in text  # a platform that counts percent
 
 
 def test_a_score_that_is_no_number_is_left_out(tmp_path):
