@@ -1,5 +1,7 @@
-"""A finished run's job, its pictures read again: for runs that are made of runs."""
+"""What a finished run learned from, read again."""
 
+from harness.data.dataset import Dataset
+from harness.data.sources import load, no_labels
 from harness.prepare import prepare
 from harness.protocol import Protocol
 from harness.runs import Run
@@ -16,3 +18,15 @@ def job_of(run: Run) -> Job:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
     return Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
                None, Protocol(**config["protocol"]), config["seed"])
+
+
+def pictures_of(run: Run) -> Dataset:
+    """The pictures that the run was made of, before cleaning; where their source is gone, those
+    that it keeps itself."""
+    data, keys = run.config["data"], run.config.get("reading", {})
+    try:
+        return load(data["provenance"], keys.get("images_key", "images"),
+                    keys.get("labels_key", "labels"), tolerant=True)
+    except UserError:
+        images = run.sample()["images"]
+        return Dataset(images, no_labels(len(images)), tuple(data["classes"]), data["provenance"])

@@ -72,11 +72,28 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
             raise UserError(f"{test} is of the {BENCHMARK} benchmark, which hidden tests are most "
                             "likely made of; it must not choose a contest's entry. Name a test of "
                             "your own.")
-        held = aligned(held, dataset, test)
+        held = aligned(judgeable(held, test, labels_key), dataset, test)
         check_leak(dataset, held, source, test)
     reading = {"images_key": images_key, "labels_key": labels_key,
                "keep": sorted(map(int, keep)), "drop": sorted(map(int, drop))}
     return Prepared(dataset, report.group[report.mask], report.to_json(), reading, held)
+
+
+def judgeable(test: Dataset, name: str, labels_key: str = "") -> Dataset:
+    """The pictures of ``test`` that could be read; what is missing is said.
+
+    labels_key: where labels were looked for. Raises UserError where no picture is left.
+    """
+    if test.unreadable:
+        terminal.warn(f"{len(test.unreadable):,} of {len(test):,} pictures of {name} can't be read "
+                      "and are left out.")
+        test = test.readable()
+        if not len(test):
+            raise UserError(f"{name} holds no picture that can be read.")
+    if labels_key and not test.labelled:
+        terminal.warn(f"{name} has no labels ({labels_key!r}), so no accuracy on it is known. If "
+                      "it has, under another name, give it with --labels-key.")
+    return test
 
 
 def aligned(test: Dataset, dataset: Dataset, name: str) -> Dataset:

@@ -10,7 +10,8 @@ from harness.cli import options
 
 @click.command()
 @click.option("--target", type=click.Path(path_type=Path), metavar="FILE",
-              help="An npz file with `images` of the target; labels are not needed, nor used.")
+              help="An npz file with `images` of the target, or a folder of them; labels are not "
+                   "needed, nor used.")
 @click.option("--history", type=click.Path(path_type=Path), metavar="FILE",
               help="A CSV file `run,score` of returned scores. Default: those in the ledger.")
 @options.runs
@@ -58,15 +59,18 @@ def command(target: Path | None, history: Path | None, runs: str, images_key: st
 
 
 def pictures(target: Path, images_key: str) -> Any:
-    """The pictures of a target file, uint8 (n, H, W, 3)."""
+    """The target's pictures, a Dataset; labels that its file may have are not looked at."""
     from harness.data.sources import load
+    from harness.prepare import judgeable
 
-    return load(str(target), images_key, labelled=False).images
+    return judgeable(load(str(target), images_key, images_key, labelled=False), str(target))
 
 
 def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
           ) -> list[dict[str, Any]]:
-    """Forecasts from files; nothing is kept."""
+    """Forecasts from files; nothing is kept. Raises UserError where a run knows the target."""
+    from harness.again import pictures_of
+    from harness.data.leaks import check_leak
     from harness.judge.forecast import forecast_runs
     from submission.ledger import Ledger
 
@@ -78,7 +82,11 @@ def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
     made: list[dict[str, Any]] = []
     for runs in groups.values():
         ids = {run.id for run in runs}
-        made += forecast_runs(runs, [pair for pair in returned if pair[0] in ids], target)
+        if target is not None:
+            known = pictures_of(runs[0])
+            check_leak(known, target, known.provenance, target.provenance)
+        made += forecast_runs(runs, [pair for pair in returned if pair[0] in ids],
+                              None if target is None else target.images)
     return made
 
 

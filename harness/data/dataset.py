@@ -41,6 +41,10 @@ class Dataset:
     def labelled(self) -> bool:
         return bool(len(self.labels)) and bool((self.labels >= 0).all())
 
+    def readable(self) -> "Dataset":
+        """The pictures that could be read."""
+        return self.subset(np.setdiff1d(np.arange(len(self)), self.unreadable))
+
     def subset(self, index: np.ndarray) -> "Dataset":
         """The pictures at ``index`` (positions or a mask), in that order."""
         kept = np.arange(len(self))[index]

@@ -44,6 +44,9 @@ def load_judged(source: str | os.PathLike[str], images_key: str = "images",
     if not dataset.labelled:
         raise UserError(f"{source} holds no labels under {labels_key!r}. Name the array that holds "
                         "them with --labels-key.")
+    if dataset.unreadable:
+        raise UserError(f"{len(dataset.unreadable):,} pictures of {source} can't be read, the "
+                        f"first is number {dataset.unreadable[0]}. Remove them from it.")
     return replace(dataset, class_names=dataset.class_names or usual_names(
         dataset.images, np.bincount(dataset.labels)))
 

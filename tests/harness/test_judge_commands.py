@@ -86,13 +86,21 @@ def test_target_pictures_are_asked_without_labels(store, tmp_path, monkeypatch) 
 
     monkeypatch.setattr(forecast, "probabilities", answers)
     images = np.random.default_rng(0).integers(0, 255, (30, 32, 32, 3), dtype=np.uint8)
-    write_arrays(tmp_path / "t.npz", images=images)
+    write_arrays(tmp_path / "t.npz", images=images, labels=np.full(30, -1))  # no labels, in words
     out = tmp_path / "f.json"
     CliRunner().invoke(forecast_command, ["--runs", str(store.folder), "--json", str(out),
                                           "--target", str(tmp_path / "t.npz")],
                        catch_exceptions=False)
     assert asked == [(r.id, (30, 32, 32, 3)) for r in store.finished()]
     assert [r["way"] for r in json.loads(out.read_text())][:3] == ["target"] * 3
+
+
+def test_a_target_that_runs_learned_from_is_refused(store, tmp_path) -> None:
+    known = store.finished()[0].sample()["images"][5:25, :, ::-1]
+    write_arrays(tmp_path / "t.npz", images=known)
+    with pytest.raises(UserError, match="20 pictures are in .* and in .*t.npz"):
+        CliRunner().invoke(forecast_command, ["--runs", str(store.folder), "--target",
+                                              str(tmp_path / "t.npz")], catch_exceptions=False)
 
 
 def test_a_store_without_runs_says_what_to_do(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """What jobs train on, and what they are tested on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from harness.data.dataset import Dataset
 from harness.data.sources import load_judged
-from harness.prepare import aligned, prepare
+from harness.prepare import aligned, judgeable, prepare
 from zoo import UserError
 
 
@@ -39,6 +40,20 @@ def test_a_set_that_only_judges_may_lack_classes(tmp_path: Path) -> None:
     np.savez(tmp_path / "none.npz", images=images)
     with pytest.raises(UserError, match="--labels-key"):
         load_judged(tmp_path / "none.npz")
+
+
+def test_pictures_that_cant_be_read_judge_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = replace(named([0, 1, 1], "a", "b"), unreadable=(1,))
+    found = judgeable(broken, "t")
+    assert (found.labels.tolist(), found.unreadable) == ([0, 1], ())
+    assert "1 of 3 pictures of t can't be read" in capsys.readouterr().err
+    with pytest.raises(UserError, match="no picture that can be read"):
+        judgeable(replace(broken, unreadable=(0, 1, 2)), "t")
+
+
+def test_a_test_without_labels_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    judgeable(named([-1, -1]), "t", "labels")
+    assert "--labels-key" in capsys.readouterr().err
 
 
 def test_how_a_source_was_read_reads_it_again(tmp_path: Path) -> None:
