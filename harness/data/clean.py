@@ -84,8 +84,8 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
           outlier_limit: float = DROPPED) -> CleaningReport:
     """Find pollution, copies, pictures that hold nothing, outliers and suspected labels.
 
-    outlier_limit: oddness, in robust deviations, above which an outlier is dropped (see
-    harness/data/outliers.py); it and suspected labels are listed, the latter never dropped.
+    outlier_limit: oddness, in robust deviations, above which an outlier without company is dropped
+    (see harness/data/outliers.py); it and suspected labels are listed, the latter never dropped.
 
     keep, drop: positions that are kept or dropped whatever is found. Raises UserError where they
     are out of range, contradict each other, or ask for a picture that can't be read.
@@ -117,9 +117,10 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     if len(left):
         small = features.shrink(dataset.images, left)
         statistics = features.statistics(small)
-        distances[left], oddness = measured(statistics, dataset.labels[left])
-        outliers = listed(left, distances[left], oddness)
-        for i in left[oddness > outlier_limit]:
+        distances[left], oddness, lonely = measured(statistics, dataset.labels[left],
+                                                    outlier_limit)
+        outliers = listed(left, distances[left], oddness, lonely)
+        for i in left[np.minimum(oddness, lonely) > outlier_limit]:
             dropped[int(i)] = row(i, "outlier")
         described = np.concatenate([features.invariants(small), statistics], 1)
         suspects = suspected(described, dataset.labels[left], group[left])
@@ -137,11 +138,14 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
         outliers, suspects, distances)
 
 
-def listed(index: np.ndarray, distances: np.ndarray, oddness: np.ndarray) -> list[Row]:
-    """The pictures whose oddness is worth a look, the oddest first."""
-    order = np.argsort(-oddness, kind="stable")
+def listed(index: np.ndarray, distances: np.ndarray, oddness: np.ndarray, lonely: np.ndarray
+           ) -> list[Row]:
+    """The pictures that are worth a look, the oddest first, those in company last."""
+    both = np.minimum(oddness, lonely)
+    order = np.argsort(-both, kind="stable")
     return [{"index": int(index[i]), "distance": round(float(distances[i]), 3),
-             "oddness": round(float(oddness[i]), 2)} for i in order if oddness[i] > LISTED]
+             "oddness": round(float(oddness[i]), 2), "alone": round(float(lonely[i]), 2)}
+            for i in order if both[i] > LISTED or oddness[i] > DROPPED]
 
 
 def check_wishes(dataset: Dataset, keep: Collection[int], drop: Collection[int]) -> None:

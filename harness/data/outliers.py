@@ -17,36 +17,37 @@ SAMPLE = 1000       # pictures that tell how far a fifth neighbour usually is
 DIMENSIONS = 40     # at most, of the space in which distances are measured
 
 
-def measured(described: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance float64 (n,) of each picture to the nearest class, and its oddness float64 (n,).
+def measured(described: np.ndarray, labels: np.ndarray, limit: float = DROPPED
+             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance float64 (n,) of each picture to the nearest class, how odd that is, and how odd its
+    distance to its fifth neighbour is, each float64 (n,).
 
     described: float (n, d), statistics or a network's features; labels: int64 (n,), -1 where
-    there is none. Oddness is in robust deviations above the usual, of the distance and of the
-    distance to the fifth neighbour, the smaller of the two: hundreds of cells under a blue filter
-    are far from the others, but near each other, and they stay. What is far enough to be dropped
-    and has such company gets DROPPED itself, so that it is listed. Zeros for fewer than 50
-    pictures.
+    there is none; limit: the lowest oddness that anyone will ask about. Oddness is in robust
+    deviations above the usual. Whatever is odd in the first sense only has company: hundreds of
+    cells under a blue filter are far from the others, but near each other. The second is 0 where
+    the first is so low that it doesn't matter; both are for fewer than 50 pictures.
     """
     from scipy.spatial import cKDTree
 
+    lonely = np.zeros(len(described))
     if len(described) < FEW:
-        return np.zeros(len(described)), np.zeros(len(described))
+        return np.zeros(len(described)), np.zeros(len(described)), lonely
     space = reduced(described)
     usual = np.ones(len(space), bool)
     for _ in range(2):
         far, precision = nearest(space, labels, usual)
         usual = far <= np.quantile(far, 1 - TRIMMED)
     oddness = deviations(far, far)
-    maybe = np.flatnonzero(oddness > LISTED)
+    maybe = np.flatnonzero(oddness > min(LISTED, limit))
     if len(maybe):
         white = space @ np.linalg.cholesky(precision)
         tree = cKDTree(white)
         sample = np.random.default_rng(0).permutation(len(white))[:SAMPLE]
         around, alone = (tree.query(white[i], MATES + 1, workers=-1)[0][:, -1]
                          for i in (sample, maybe))
-        company = np.where(oddness[maybe] > DROPPED, DROPPED, 0.0)
-        oddness[maybe] = np.minimum(oddness[maybe], np.maximum(deviations(alone, around), company))
-    return far, oddness
+        lonely[maybe] = deviations(alone, around)
+    return far, oddness, lonely
 
 
 def deviations(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
