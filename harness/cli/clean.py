@@ -30,9 +30,9 @@ def command(source: str, images_key: str, labels_key: str, keep: str | None, dro
     """Find pollution, duplicates, outliers and suspected labels in FILE.
 
     FILE is an npz file, a folder of pictures (one folder a class), or "demo". Nothing in it is
-    changed; a sweep cleans in the same way. Near-duplicates are kept, but never parted by a
-    split. Suspected labels are listed, the most suspect first, and never dropped by themselves:
-    write the positions you agree with into a file for --drop.
+    changed; a sweep cleans in the same way. Near-duplicates are kept where they aren't pollution,
+    but never parted by a split. Suspected labels are listed, the most suspect first, and never
+    dropped by themselves: write the positions you agree with into a file for --drop.
 
     \b
     harness clean demo

@@ -103,12 +103,15 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     for r in judged(contents, dataset.labels):
         dropped.setdefault(r["index"], r)
 
-    genuine = [same for same in contents
-               if dropped.get(same[0], {}).get("reason") != "pollution"]
-    first = np.array([same[0] for same in genuine], np.int64)
+    first = np.array([same[0] for same in contents], np.int64)
     near = first[near_duplicates(dataset.images[first])]
     exact = np.array([(same[0], i) for same in contents for i in same[1:]], np.int64)
     group = grouped(len(dataset), np.concatenate([near, exact.reshape(-1, 2)]))
+    foreign = {i for i, r in dropped.items() if r["reason"] == "pollution"}
+    alike = members(group, np.unique(group[near]))
+    for r in tainted(alike, dataset.labels, foreign):
+        dropped[r["index"]] = r
+        foreign.add(r["index"])
 
     left = np.array([i for i in range(len(dataset)) if i not in dropped], np.int64)
     distances = np.full(len(dataset), np.nan)
@@ -134,7 +137,7 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     mask[list(dropped)] = False
     return CleaningReport(
         mask, group, dataset.labels, dataset.class_names, dataset.subset(mask).content_hash,
-        [dropped[i] for i in sorted(dropped)], members(group, np.unique(group[near])),
+        [dropped[i] for i in sorted(dropped)], [a for a in alike if foreign.isdisjoint(a)],
         outliers, suspects, distances)
 
 
@@ -195,6 +198,19 @@ def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
             reason, whole = ("conflicting", True) if differ == 2 else ("duplicate", False)
         for i in same if whole else same[1:]:
             yield row(i, reason, same[0] if i != same[0] else same[1])
+
+
+def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]) -> list[Row]:
+    """What else is pollution, of positions that are near-duplicates: the company of a foreign
+    picture, and what carries three labels or more."""
+    found = []
+    for same in alike:
+        known = next((i for i in same if i in foreign), None)
+        if known is not None or len(np.unique(labels[same])) >= LABELS:
+            twin = same[0] if known is None else known
+            found += [row(i, "pollution", twin if i != twin else same[1])
+                      for i in same if i not in foreign]
+    return found
 
 
 def members(group: np.ndarray, wanted: np.ndarray) -> list[list[int]]:

@@ -12,7 +12,8 @@ from zoo.errors import UserError
 from zoo.files import read_json
 
 SHOWN = 12   # pictures of each reason
-WORDS = {"pollution": "One picture many times, under several labels: no picture of a class.",
+WORDS = {"pollution": "One picture many times, or changed a little, under several labels: no "
+                      "picture of a class.",
          "duplicate": "An exact copy of a picture that was kept.",
          "conflicting": "One picture with two labels: neither is trusted.",
          "unreadable": "The file could not be read as a picture.",
