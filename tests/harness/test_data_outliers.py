@@ -47,6 +47,23 @@ def test_what_is_asked_for_is_measured_below_the_usual_limit_too(usual):
     assert (lonely[asked] != 0).all()
 
 
+def test_a_statistic_that_is_the_same_for_most_makes_none_odd(usual):
+    numbers, labels = usual
+    rare = np.zeros((1200, 1))
+    rare[:3] = [[5], [-9], [30]]
+    plain, joined = measured(numbers, labels), measured(np.hstack([numbers, rare]), labels)
+    assert np.array_equal(plain, joined)
+    assert not np.any(measured(rare, labels))
+
+
+def test_far_ones_that_are_scattered_but_nearer_to_each_other_are_in_company(usual):
+    numbers, labels = usual
+    numbers[:30] += 300 + np.random.default_rng(2).normal(0, 20, (30, 10))
+    _, oddness, lonely = measured(numbers, labels)
+    assert (oddness[:30] > DROPPED).all()
+    assert not lonely[:30].any()
+
+
 def test_a_wrong_label_alone_is_no_outlier(usual):
     numbers, labels = usual
     labels[:20] = 2
