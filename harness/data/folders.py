@@ -21,6 +21,7 @@ NAMES = "classes.txt"
 # EPS and WMF are drawn by other programs; the rest are stubs for plug-ins that read nothing.
 REFUSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FPX", "MIC"}
 FILE = 1 << 30      # bytes; a larger file is no picture of this size
+SPLITS = {"train", "val", "valid", "validation", "test"}    # two of these are no classes
 
 Size = tuple[int, int]  # height, width
 
@@ -29,10 +30,10 @@ def load(path: Path, labelled: bool) -> Dataset:
     """Read every picture below ``path``.
 
     Folders are classes, in the order of ``classes.txt`` where there is one (a folder's name a
-    line), alphabetical otherwise. Where sizes differ, pictures are cropped in the middle and
-    resized to the commonest size. Unreadable pictures are black and listed in
-    ``Dataset.unreadable``. labelled: False takes pictures that lie in no class's folder as well.
-    Raises UserError.
+    line), alphabetical otherwise, where those that hold no picture are passed over. Where sizes
+    differ, pictures are cropped in the middle and resized to the commonest size. Unreadable
+    pictures are black and listed in ``Dataset.unreadable``. labelled: False takes pictures that
+    lie in no class's folder as well. Raises UserError.
     """
     names = class_folders(path)
     files, labels = listed(path, names)
@@ -60,9 +61,17 @@ def class_folders(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path} holds {len(present):,} folders; at most {CLASSES:,} classes can "
                         "be told apart. Name the folder that holds one folder a class.")
     stated = read_names(path / NAMES)
+    filled = [name for name in present if next(pictures(path / name), None)]
     if stated is None:
-        return tuple(present)
-    unknown = sorted(set(present) - set(stated))
+        parts = [name for name in filled if name.lower() in SPLITS]
+        if len(parts) > 1:
+            raise UserError(f"{path} holds the parts of a data set ({', '.join(parts)}), not one "
+                            "folder a class. Name one of these folders instead.")
+        if filled and len(filled) < len(present):
+            passed = ", ".join(name for name in present if name not in filled)
+            say(f"{path}: passed over, because no picture lies in it: {passed[:200]}.")
+        return tuple(filled)
+    unknown = sorted(set(filled) - set(stated))
     if unknown:
         raise UserError(f"{path / NAMES} doesn't list the folder {unknown[0]!r}. Add it, or move "
                         "the folder away.")
@@ -78,12 +87,16 @@ def read_names(path: Path) -> tuple[str, ...] | None:
     if not path.is_file():
         return None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as e:
         raise UserError(f"{path} can't be read as a list of classes ({e}).") from e
     names = tuple(line.strip() for line in lines if line.strip())
     if not names or len(set(names)) < len(names):
         raise UserError(f"{path} must name each class's folder once, one a line.")
+    outside = [n for n in names if n == ".." or n != Path(n).name or "\\" in n or "\0" in n]
+    if outside:
+        raise UserError(f"{path} names {outside[0]!r}, which is no folder beside it. Write the "
+                        "folder's name alone.")
     return names
 
 

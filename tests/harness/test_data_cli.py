@@ -42,7 +42,7 @@ def test_the_json_has_all_that_was_found(file, tmp_path):
 
 
 def test_keep_and_drop_overrule_what_was_found(file, tmp_path):
-    (tmp_path / "keep.txt").write_text("0\n")
+    (tmp_path / "keep.txt").write_text("0\n", encoding="utf-8-sig")     # as Windows writes it
     (tmp_path / "drop.txt").write_text("50\n51\n")
     run(file, "--json", tmp_path / "found.json", "--keep", tmp_path / "keep.txt",
         "--drop", tmp_path / "drop.txt")

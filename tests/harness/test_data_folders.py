@@ -49,6 +49,46 @@ def test_a_list_of_classes_gives_the_order(folder: Path) -> None:
         load(folder)
 
 
+def test_folders_without_a_picture_are_no_classes(folder: Path,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "__MACOSX" / "basophil").mkdir(parents=True)
+    (folder / "__MACOSX" / "basophil" / "._0.png").write_bytes(b"fork")
+    (folder / "code").mkdir()
+    (folder / "code" / "train.py").write_text("")
+    dataset = load(folder)
+    assert dataset.class_names == ("basophil", "monocyte")
+    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert "passed over, because no picture lies in it: __MACOSX, code" in " ".join(
+        capsys.readouterr().out.split())
+    (folder / "classes.txt").write_text("monocyte\nbasophil\n")
+    assert load(folder).class_names == ("monocyte", "basophil")
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "..", ".", "{outside}", "a\\b", "a\0b"])
+def test_a_list_of_classes_names_nothing_outside(folder: Path, name: str) -> None:
+    outside = folder.parent / "elsewhere"
+    outside.mkdir(exist_ok=True)
+    Image.fromarray(picture(1)).save(outside / "0.png")
+    (folder / "classes.txt").write_text(
+        f"monocyte\nbasophil\n{name.format(outside=outside)}\n")
+    with pytest.raises(UserError, match="no folder beside it"):
+        load(folder)
+
+
+def test_a_list_of_classes_may_begin_as_windows_writes_it(folder: Path) -> None:
+    (folder / "classes.txt").write_text("monocyte\nbasophil\n", encoding="utf-8-sig")
+    assert load(folder).class_names == ("monocyte", "basophil")
+
+
+def test_the_parts_of_a_data_set_are_no_classes(folder: Path) -> None:
+    (folder / "monocyte").rename(folder / "Train")
+    (folder / "basophil").rename(folder / "val")
+    with pytest.raises(UserError, match="Train, val.*Name one of these folders"):
+        load(folder)
+    (folder / "val").rename(folder / "basophil")
+    assert load(folder).class_names == ("Train", "basophil")
+
+
 def test_a_target_may_lie_in_one_folder_without_labels(tmp_path: Path) -> None:
     for i in range(3):
         Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")
