@@ -131,15 +131,15 @@ def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]
     if not counted:
         raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture from "
                         f"{SIDE[0]}x{SIDE[0]} to {SIDE[1]}x{SIDE[1]} pixels.")
-    (size, most), = counted.most_common(1)
+    size, usual = shared_size(counted)
     need = len(files) * size[0] * size[1] * 3
     if need > available_memory():
         raise UserError(f"{path}: {len(files):,} pictures of {size[0]}x{size[1]} pixels need "
                         f"{need / 1e9:.1f} GB of memory and only {available_memory() / 1e9:.1f} GB "
                         "are free. Use fewer or smaller pictures.")
     if len(counted) > 1:
-        say(f"{path}: {counted.total() - most:,} of {counted.total():,} pictures were resized to "
-            f"{size[0]}x{size[1]}, the commonest size.")
+        say(f"{path}: {counted.total() - counted[size]:,} of {counted.total():,} pictures were "
+            f"resized to {size[0]}x{size[1]}, {usual}.")
     images = np.zeros((len(files), *size, 3), np.uint8)
 
     def read(i: int) -> bool:
@@ -153,6 +153,16 @@ def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]
     if not any(fine):
         raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture.")
     return images, tuple(i for i, ok in enumerate(fine) if not ok)
+
+
+def shared_size(counted: Counter[Size]) -> tuple[Size, str]:
+    """The size that all pictures get, and why: the commonest; of several, the most usual one."""
+    most = max(counted.values())
+    common = sorted(size for size, n in counted.items() if n == most)
+    if len(common) == 1:
+        return common[0], "the commonest size"
+    middle = np.median(list(counted.elements()), 0)
+    return min(common, key=lambda size: np.abs(middle - size).sum()), "nearest to the median size"
 
 
 def opened(file: Path) -> Any:
@@ -173,6 +183,8 @@ def size_of(file: Path) -> Size | None:
             warnings.simplefilter("ignore")
             with opened(file) as image:
                 width, height = image.size
+                if image.format == "TIFF":  # some versions of Pillow turn its size, some don't
+                    width, height = image.tag_v2[256], image.tag_v2[257]
                 if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
                     width, height = height, width
     except Exception:  # Pillow's readers raise whatever a damaged file makes them stumble over

@@ -127,6 +127,28 @@ def test_pictures_of_other_sizes_are_made_equal(folder: Path,
     assert "1 of 7 pictures were resized to 24x24" in capsys.readouterr().out
 
 
+def test_where_all_sizes_differ_the_median_one_is_taken(folder: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    for i, side in enumerate((400, 30, 34, 38, 42, 9)):
+        name = ("basophil", "monocyte")[i % 2]
+        Image.fromarray(picture(i, side, side + 2)).save(folder / name / f"{i // 2}.png")
+    assert load(folder).images.shape == (6, 34, 36, 3)
+    assert "5 of 6 pictures were resized to 34x36, nearest to the median" in " ".join(
+        capsys.readouterr().out.split())
+
+
+def test_a_turned_tiff_is_turned_once(folder: Path) -> None:
+    for name in ("basophil", "monocyte"):
+        for i in range(3):
+            (folder / name / f"{i}.png").unlink()
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            Image.fromarray(picture(i, 30, 20)).save(folder / name / f"{i}.tiff", exif=exif)
+    images = load(folder).images
+    assert images.shape == (6, 20, 30, 3)
+    assert np.array_equal(images[0], np.rot90(picture(0, 30, 20), -1))
+
+
 def test_a_photograph_is_turned_as_its_camera_says(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
