@@ -21,6 +21,7 @@ NAMES = "classes.txt"
 # EPS and WMF are drawn by other programs; the rest are stubs for plug-ins that read nothing.
 REFUSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FPX", "MIC"}
 FILE = 1 << 30      # bytes; a larger file is no picture of this size
+DEPTHS = (8, 10, 12, 14, 16)    # bits that cameras measure, and store in 16
 SPLITS = {"train", "val", "valid", "validation", "test"}    # two of these are no classes
 
 Size = tuple[int, int]  # height, width
@@ -126,8 +127,8 @@ def pictures(folder: Path) -> Iterator[Path]:
 
 def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]]:
     """Pictures u8 (N, H, W, 3) and the positions of those that can't be read."""
-    sizes = [size_of(file) for file in files]
-    counted = Counter(s for s in sizes if s is not None)
+    headers = [header_of(file) for file in files]
+    counted = Counter(header[0] for header in headers if header is not None)
     if not counted:
         raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture from "
                         f"{SIDE[0]}x{SIDE[0]} to {SIDE[1]}x{SIDE[1]} pixels.")
@@ -143,12 +144,15 @@ def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]
     images = np.zeros((len(files), *size, 3), np.uint8)
 
     def read(i: int) -> bool:
-        picture = None if sizes[i] is None else decoded(files[i], size)
+        picture = None if headers[i] is None else decoded(files[i], size, bits)
         if picture is not None:
             images[i] = picture
         return picture is not None
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        deep = [file for file, header in zip(files, headers, strict=True) if header and header[1]]
+        highest = max(pool.map(brightest, deep), default=0)
+        bits = next(b for b in DEPTHS if highest < 1 << b)
         fine = list(pool.map(read, range(len(files))))
     if not any(fine):
         raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture.")
@@ -176,8 +180,9 @@ def opened(file: Path) -> Any:
     return Image.open(file, formats=[f for f in Image.OPEN if f not in REFUSED])
 
 
-def size_of(file: Path) -> Size | None:
-    """Height and width from the header, turned as the picture says; None where it's unusable."""
+def header_of(file: Path) -> tuple[Size, bool] | None:
+    """Height and width, turned as the picture says, and whether it has 16 bits; None where it's
+    unusable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -187,18 +192,34 @@ def size_of(file: Path) -> Size | None:
                     width, height = image.tag_v2[256], image.tag_v2[257]
                 if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
                     width, height = height, width
+                deep = is_deep(image, image.format)
     except Exception:  # Pillow's readers raise whatever a damaged file makes them stumble over
         return None
-    return (height, width) if all(SIDE[0] <= n <= SIDE[1] for n in (height, width)) else None
+    fits = all(SIDE[0] <= n <= SIDE[1] for n in (height, width))
+    return ((height, width), deep) if fits else None
 
 
-def decoded(file: Path, size: Size) -> np.ndarray | None:
-    """The picture as u8 (H, W, 3); None where it can't be read."""
+def is_deep(image: Any, format: str | None) -> bool:
+    """Whether it is grey with 16 bits."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG")
+
+
+def brightest(file: Path) -> int:
+    """The highest value of a picture; 0 where it can't be read."""
+    try:
+        with opened(file) as image:
+            return int(np.asarray(image).max())
+    except Exception:  # as above
+        return 0
+
+
+def decoded(file: Path, size: Size, bits: int) -> np.ndarray | None:
+    """The picture as u8 (H, W, 3); None where it can't be read. bits: those that 16 hold."""
     from PIL import Image, ImageOps
 
     try:
         with opened(file) as image:
-            picture = as_rgb(ImageOps.exif_transpose(image), image.format)
+            picture = as_rgb(ImageOps.exif_transpose(image), image.format, bits)
             if (picture.height, picture.width) != size:
                 picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.BILINEAR)
             return np.asarray(picture)
@@ -206,12 +227,14 @@ def decoded(file: Path, size: Size) -> np.ndarray | None:
         return None
 
 
-def as_rgb(image: Any, format: str | None) -> Any:
-    """Any mode as RGB: 16-bit grey is scaled, and what is transparent becomes white."""
+def as_rgb(image: Any, format: str | None, bits: int) -> Any:
+    """Any mode as RGB: 16-bit grey, of which ``bits`` are used, is scaled, and what is transparent
+    becomes white."""
     from PIL import Image
 
-    if image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if is_deep(image, format):
+        values = np.asarray(image) >> (bits - 8)
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         values = np.asarray(image)
         if not ((values >= 0) & (values <= 255)).all():

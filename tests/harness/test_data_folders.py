@@ -120,6 +120,17 @@ def test_sixteen_bits_are_scaled_and_transparency_is_white(folder: Path) -> None
     assert (images[1] == 255).all()
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_fewer_bits_stored_in_sixteen_are_scaled_alike_in_all_pictures(folder: Path,
+                                                                       bits: int) -> None:
+    for i, darker in enumerate((1, 3)):
+        grey = picture(i)[..., 0].astype(np.uint16) // darker
+        Image.fromarray(grey << (bits - 8)).save(folder / "basophil" / f"{i}.png")
+    images = load(folder).images
+    for i, darker in enumerate((1, 3)):
+        assert np.array_equal(images[i, ..., 0], picture(i)[..., 0] // darker)
+
+
 def test_pictures_of_other_sizes_are_made_equal(folder: Path,
                                                 capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(picture(5, 60, 40)).save(folder / "basophil" / "wide.png")
