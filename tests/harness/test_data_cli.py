@@ -54,3 +54,12 @@ def test_keep_and_drop_overrule_what_was_found(file, tmp_path):
     run(file, "--json", tmp_path / "again.json", "--keep", "0", "--drop", "50,51")
     assert json.loads((tmp_path / "again.json").read_text())["dropped"] == \
         json.loads((tmp_path / "found.json").read_text())["dropped"]
+
+
+def test_a_class_name_that_looks_like_a_formula_is_drawn_as_it_is(file, tmp_path):
+    with np.load(file) as z:
+        names = ["$a^$", "\\$x_$", *map(str, range(2, z["labels"].max() + 1))]
+        np.savez(tmp_path / "named.npz", images=z["images"], labels=z["labels"], class_names=names)
+    result = run(tmp_path / "named.npz", "--figures", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "figures" / "balance.png").exists()
