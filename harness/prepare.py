@@ -38,7 +38,11 @@ class Prepared:
         """
         from harness.data.splits import folds
 
-        parts = folds(self.dataset.labels, self.group, HOLD_OUT if k == 1 else k, seed=0)
+        labels = self.dataset.labels
+        _, first = np.unique(self.group, return_index=True)
+        # Where no class has so many pictures, so many parts can't be made.
+        hold_out = max(2, min(HOLD_OUT, int(np.bincount(labels[first]).max())))
+        parts = folds(labels, self.group, hold_out if k == 1 else k, seed=0)
         return tuple(parts[:k])
 
 

@@ -30,9 +30,9 @@ def command(source: str, images_key: str, labels_key: str, keep: str | None, dro
     """Find pollution, duplicates, outliers and suspected labels in FILE.
 
     FILE is an npz file, a folder of pictures (one folder a class), or "demo". Nothing in it is
-    changed; a sweep cleans in the same way. Near-duplicates are kept, but never parted by a
-    split. Suspected labels are listed, the most suspect first, and never dropped by themselves:
-    write the positions you agree with into a file for --drop.
+    changed; a sweep cleans in the same way. Near-duplicates are kept where they aren't pollution,
+    but never parted by a split. Suspected labels are listed, the most suspect first, and never
+    dropped by themselves: write the positions you agree with into a file for --drop.
 
     \b
     harness clean demo
@@ -57,9 +57,10 @@ def command(source: str, images_key: str, labels_key: str, keep: str | None, dro
                                     "suggested": "looks like", "confidence": "confidence"},
                          title=f"Suspected labels, {len(report.suspected_labels):,} (kept)")
     terminal.print_table(report.outliers[:SHOWN],
-                         {"index": "position", "distance": "distance", "oddness": "oddness"},
-                         title=f"Outliers worth a look, {len(report.outliers):,} (dropped above "
-                               f"an oddness of {outliers:g})")
+                         {"index": "position", "distance": "distance", "oddness": "oddness",
+                          "alone": "alone"},
+                         title=f"Outliers worth a look, {len(report.outliers):,} (dropped where "
+                               f"odd and alone are both above {outliers:g})")
     weights = report.class_weights()
     terminal.print_table([{"class": name, "count": f"{n:,}", "weight": f"{weights[name]:.2f}"}
                           for name, n in report.class_counts().items()],

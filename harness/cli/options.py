@@ -48,7 +48,7 @@ def read_positions(given: str | None) -> tuple[int, ...]:
     text = given
     if os.path.exists(given) or not re.fullmatch(r"[\d,\s]+", given):
         try:
-            text = Path(given).read_text(encoding="utf-8")
+            text = Path(given).read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as e:
             raise UserError(f"{given[:80]} can't be read as a list of positions ({e}).") from e
     words = text.replace(",", " ").split()

@@ -84,8 +84,8 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
           outlier_limit: float = DROPPED) -> CleaningReport:
     """Find pollution, copies, pictures that hold nothing, outliers and suspected labels.
 
-    outlier_limit: oddness, in robust deviations, above which an outlier is dropped (see
-    harness/data/outliers.py); it and suspected labels are listed, the latter never dropped.
+    outlier_limit: oddness, in robust deviations, above which an outlier without company is dropped
+    (see harness/data/outliers.py); it and suspected labels are listed, the latter never dropped.
 
     keep, drop: positions that are kept or dropped whatever is found. Raises UserError where they
     are out of range, contradict each other, or ask for a picture that can't be read.
@@ -103,12 +103,15 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     for r in judged(contents, dataset.labels):
         dropped.setdefault(r["index"], r)
 
-    genuine = [same for same in contents
-               if dropped.get(same[0], {}).get("reason") != "pollution"]
-    first = np.array([same[0] for same in genuine], np.int64)
+    first = np.array([same[0] for same in contents], np.int64)
     near = first[near_duplicates(dataset.images[first])]
     exact = np.array([(same[0], i) for same in contents for i in same[1:]], np.int64)
     group = grouped(len(dataset), np.concatenate([near, exact.reshape(-1, 2)]))
+    foreign = {i for i, r in dropped.items() if r["reason"] == "pollution"}
+    alike = members(group, np.unique(group[near]))
+    for r in tainted(alike, dataset.labels, foreign):
+        dropped[r["index"]] = r
+        foreign.add(r["index"])
 
     left = np.array([i for i in range(len(dataset)) if i not in dropped], np.int64)
     distances = np.full(len(dataset), np.nan)
@@ -117,9 +120,10 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     if len(left):
         small = features.shrink(dataset.images, left)
         statistics = features.statistics(small)
-        distances[left], oddness = measured(statistics, dataset.labels[left])
-        outliers = listed(left, distances[left], oddness)
-        for i in left[oddness > outlier_limit]:
+        distances[left], oddness, lonely = measured(statistics, dataset.labels[left],
+                                                    outlier_limit)
+        outliers = listed(left, distances[left], oddness, lonely)
+        for i in left[np.minimum(oddness, lonely) > outlier_limit]:
             dropped[int(i)] = row(i, "outlier")
         described = np.concatenate([features.invariants(small), statistics], 1)
         suspects = suspected(described, dataset.labels[left], group[left])
@@ -133,15 +137,18 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     mask[list(dropped)] = False
     return CleaningReport(
         mask, group, dataset.labels, dataset.class_names, dataset.subset(mask).content_hash,
-        [dropped[i] for i in sorted(dropped)], members(group, np.unique(group[near])),
+        [dropped[i] for i in sorted(dropped)], [a for a in alike if foreign.isdisjoint(a)],
         outliers, suspects, distances)
 
 
-def listed(index: np.ndarray, distances: np.ndarray, oddness: np.ndarray) -> list[Row]:
-    """The pictures whose oddness is worth a look, the oddest first."""
-    order = np.argsort(-oddness, kind="stable")
+def listed(index: np.ndarray, distances: np.ndarray, oddness: np.ndarray, lonely: np.ndarray
+           ) -> list[Row]:
+    """The pictures that are worth a look, the oddest first, those in company last."""
+    both = np.minimum(oddness, lonely)
+    order = np.argsort(-both, kind="stable")
     return [{"index": int(index[i]), "distance": round(float(distances[i]), 3),
-             "oddness": round(float(oddness[i]), 2)} for i in order if oddness[i] > LISTED]
+             "oddness": round(float(oddness[i]), 2), "alone": round(float(lonely[i]), 2)}
+            for i in order if both[i] > LISTED or oddness[i] > DROPPED]
 
 
 def check_wishes(dataset: Dataset, keep: Collection[int], drop: Collection[int]) -> None:
@@ -191,6 +198,19 @@ def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
             reason, whole = ("conflicting", True) if differ == 2 else ("duplicate", False)
         for i in same if whole else same[1:]:
             yield row(i, reason, same[0] if i != same[0] else same[1])
+
+
+def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]) -> list[Row]:
+    """What else is pollution, of positions that are near-duplicates: the company of a foreign
+    picture, and what carries three labels or more."""
+    found = []
+    for same in alike:
+        known = next((i for i in same if i in foreign), None)
+        if known is not None or len(np.unique(labels[same])) >= LABELS:
+            twin = same[0] if known is None else known
+            found += [row(i, "pollution", twin if i != twin else same[1])
+                      for i in same if i not in foreign]
+    return found
 
 
 def members(group: np.ndarray, wanted: np.ndarray) -> list[list[int]]:

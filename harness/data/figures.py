@@ -35,7 +35,7 @@ def balance(report: CleaningReport) -> Any:
     for i, (name, n) in enumerate(counts.items()):
         axes.text(i, n, f"{n:,}\n×{weights[name]:.2f}" if n else "0", ha="center", va="bottom",
                   fontsize=8)
-    axes.set_xticks(place, list(counts), rotation=30, ha="right")
+    axes.set_xticks(place, list(counts), rotation=30, ha="right", parse_math=False)
     axes.set(ylabel="pictures kept", title="Class balance (× weight that balances it)")
     axes.margins(y=.2)
     return figure

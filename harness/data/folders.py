@@ -21,6 +21,8 @@ NAMES = "classes.txt"
 # EPS and WMF are drawn by other programs; the rest are stubs for plug-ins that read nothing.
 REFUSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FPX", "MIC"}
 FILE = 1 << 30      # bytes; a larger file is no picture of this size
+DEPTHS = (8, 10, 12, 14, 16)    # bits that cameras measure, and store in 16
+SPLITS = {"train", "val", "valid", "validation", "test"}    # two of these are no classes
 
 Size = tuple[int, int]  # height, width
 
@@ -29,10 +31,10 @@ def load(path: Path, labelled: bool) -> Dataset:
     """Read every picture below ``path``.
 
     Folders are classes, in the order of ``classes.txt`` where there is one (a folder's name a
-    line), alphabetical otherwise. Where sizes differ, pictures are cropped in the middle and
-    resized to the commonest size. Unreadable pictures are black and listed in
-    ``Dataset.unreadable``. labelled: False takes pictures that lie in no class's folder as well.
-    Raises UserError.
+    line), alphabetical otherwise, where those that hold no picture are passed over. Where sizes
+    differ, pictures are cropped in the middle and resized to the commonest size. Unreadable
+    pictures are black and listed in ``Dataset.unreadable``. labelled: False takes pictures that
+    lie in no class's folder as well. Raises UserError.
     """
     names = class_folders(path)
     files, labels = listed(path, names)
@@ -60,9 +62,17 @@ def class_folders(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path} holds {len(present):,} folders; at most {CLASSES:,} classes can "
                         "be told apart. Name the folder that holds one folder a class.")
     stated = read_names(path / NAMES)
+    filled = [name for name in present if next(pictures(path / name), None)]
     if stated is None:
-        return tuple(present)
-    unknown = sorted(set(present) - set(stated))
+        parts = [name for name in filled if name.lower() in SPLITS]
+        if len(parts) > 1:
+            raise UserError(f"{path} holds the parts of a data set ({', '.join(parts)}), not one "
+                            "folder a class. Name one of these folders instead.")
+        if filled and len(filled) < len(present):
+            passed = ", ".join(name for name in present if name not in filled)
+            say(f"{path}: passed over, because no picture lies in it: {passed[:200]}.")
+        return tuple(filled)
+    unknown = sorted(set(filled) - set(stated))
     if unknown:
         raise UserError(f"{path / NAMES} doesn't list the folder {unknown[0]!r}. Add it, or move "
                         "the folder away.")
@@ -78,12 +88,16 @@ def read_names(path: Path) -> tuple[str, ...] | None:
     if not path.is_file():
         return None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as e:
         raise UserError(f"{path} can't be read as a list of classes ({e}).") from e
     names = tuple(line.strip() for line in lines if line.strip())
     if not names or len(set(names)) < len(names):
         raise UserError(f"{path} must name each class's folder once, one a line.")
+    outside = [n for n in names if n == ".." or n != Path(n).name or "\\" in n or "\0" in n]
+    if outside:
+        raise UserError(f"{path} names {outside[0]!r}, which is no folder beside it. Write the "
+                        "folder's name alone.")
     return names
 
 
@@ -113,33 +127,46 @@ def pictures(folder: Path) -> Iterator[Path]:
 
 def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]]:
     """Pictures u8 (N, H, W, 3) and the positions of those that can't be read."""
-    sizes = [size_of(file) for file in files]
-    counted = Counter(s for s in sizes if s is not None)
+    headers = [header_of(file) for file in files]
+    counted = Counter(header[0] for header in headers if header is not None)
     if not counted:
         raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture from "
                         f"{SIDE[0]}x{SIDE[0]} to {SIDE[1]}x{SIDE[1]} pixels.")
-    (size, most), = counted.most_common(1)
+    size, usual = shared_size(counted)
     need = len(files) * size[0] * size[1] * 3
     if need > available_memory():
         raise UserError(f"{path}: {len(files):,} pictures of {size[0]}x{size[1]} pixels need "
                         f"{need / 1e9:.1f} GB of memory and only {available_memory() / 1e9:.1f} GB "
                         "are free. Use fewer or smaller pictures.")
     if len(counted) > 1:
-        say(f"{path}: {counted.total() - most:,} of {counted.total():,} pictures were resized to "
-            f"{size[0]}x{size[1]}, the commonest size.")
+        say(f"{path}: {counted.total() - counted[size]:,} of {counted.total():,} pictures were "
+            f"resized to {size[0]}x{size[1]}, {usual}.")
     images = np.zeros((len(files), *size, 3), np.uint8)
 
     def read(i: int) -> bool:
-        picture = None if sizes[i] is None else decoded(files[i], size)
+        picture = None if headers[i] is None else decoded(files[i], size, bits)
         if picture is not None:
             images[i] = picture
         return picture is not None
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        deep = [file for file, header in zip(files, headers, strict=True) if header and header[1]]
+        highest = max(pool.map(brightest, deep), default=0)
+        bits = next(b for b in DEPTHS if highest < 1 << b)
         fine = list(pool.map(read, range(len(files))))
     if not any(fine):
         raise UserError(f"{path}: none of its {len(files):,} files can be read as a picture.")
     return images, tuple(i for i, ok in enumerate(fine) if not ok)
+
+
+def shared_size(counted: Counter[Size]) -> tuple[Size, str]:
+    """The size that all pictures get, and why: the commonest; of several, the most usual one."""
+    most = max(counted.values())
+    common = sorted(size for size, n in counted.items() if n == most)
+    if len(common) == 1:
+        return common[0], "the commonest size"
+    middle = np.median(list(counted.elements()), 0)
+    return min(common, key=lambda size: np.abs(middle - size).sum()), "nearest to the median size"
 
 
 def opened(file: Path) -> Any:
@@ -153,27 +180,46 @@ def opened(file: Path) -> Any:
     return Image.open(file, formats=[f for f in Image.OPEN if f not in REFUSED])
 
 
-def size_of(file: Path) -> Size | None:
-    """Height and width from the header, turned as the picture says; None where it's unusable."""
+def header_of(file: Path) -> tuple[Size, bool] | None:
+    """Height and width, turned as the picture says, and whether it has 16 bits; None where it's
+    unusable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with opened(file) as image:
                 width, height = image.size
+                if image.format == "TIFF":  # some versions of Pillow turn its size, some don't
+                    width, height = image.tag_v2[256], image.tag_v2[257]
                 if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
                     width, height = height, width
+                deep = is_deep(image, image.format)
     except Exception:  # Pillow's readers raise whatever a damaged file makes them stumble over
         return None
-    return (height, width) if all(SIDE[0] <= n <= SIDE[1] for n in (height, width)) else None
+    fits = all(SIDE[0] <= n <= SIDE[1] for n in (height, width))
+    return ((height, width), deep) if fits else None
 
 
-def decoded(file: Path, size: Size) -> np.ndarray | None:
-    """The picture as u8 (H, W, 3); None where it can't be read."""
+def is_deep(image: Any, format: str | None) -> bool:
+    """Whether it is grey with 16 bits."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG")
+
+
+def brightest(file: Path) -> int:
+    """The highest value of a picture; 0 where it can't be read."""
+    try:
+        with opened(file) as image:
+            return int(np.asarray(image).max())
+    except Exception:  # as above
+        return 0
+
+
+def decoded(file: Path, size: Size, bits: int) -> np.ndarray | None:
+    """The picture as u8 (H, W, 3); None where it can't be read. bits: those that 16 hold."""
     from PIL import Image, ImageOps
 
     try:
         with opened(file) as image:
-            picture = as_rgb(ImageOps.exif_transpose(image), image.format)
+            picture = as_rgb(ImageOps.exif_transpose(image), image.format, bits)
             if (picture.height, picture.width) != size:
                 picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.BILINEAR)
             return np.asarray(picture)
@@ -181,12 +227,14 @@ def decoded(file: Path, size: Size) -> np.ndarray | None:
         return None
 
 
-def as_rgb(image: Any, format: str | None) -> Any:
-    """Any mode as RGB: 16-bit grey is scaled, and what is transparent becomes white."""
+def as_rgb(image: Any, format: str | None, bits: int) -> Any:
+    """Any mode as RGB: 16-bit grey, of which ``bits`` are used, is scaled, and what is transparent
+    becomes white."""
     from PIL import Image
 
-    if image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if is_deep(image, format):
+        values = np.asarray(image) >> (bits - 8)
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         values = np.asarray(image)
         if not ((values >= 0) & (values <= 255)).all():

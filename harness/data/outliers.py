@@ -11,42 +11,46 @@ import numpy as np
 LISTED = 4.0        # robust deviations that are worth a look ...
 DROPPED = 8.0       # ... and that only a picture of something else has
 MATES = 5           # neighbours; a picture with so many near it is of a rare kind, and no outlier
+NEAR = 0.25         # of the distance to the class: as near are those of a kind, however scattered
 TRIMMED = 0.05      # share of the pictures that the second fit leaves out
 FEW = 50            # pictures; with fewer nothing is known of what is usual
 SAMPLE = 1000       # pictures that tell how far a fifth neighbour usually is
 DIMENSIONS = 40     # at most, of the space in which distances are measured
 
 
-def measured(described: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance float64 (n,) of each picture to the nearest class, and its oddness float64 (n,).
+def measured(described: np.ndarray, labels: np.ndarray, limit: float = DROPPED
+             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance float64 (n,) of each picture to the nearest class, how odd that is, and how odd its
+    distance to its fifth neighbour is, each float64 (n,).
 
     described: float (n, d), statistics or a network's features; labels: int64 (n,), -1 where
-    there is none. Oddness is in robust deviations above the usual, of the distance and of the
-    distance to the fifth neighbour, the smaller of the two: hundreds of cells under a blue filter
-    are far from the others, but near each other, and they stay. What is far enough to be dropped
-    and has such company gets DROPPED itself, so that it is listed. Zeros for fewer than 50
-    pictures.
+    there is none; limit: the lowest oddness that anyone will ask about. Oddness is in robust
+    deviations above the usual. Whatever is odd in the first sense only has company: hundreds of
+    cells under a blue filter are far from the others, but near each other. Coloured cells among
+    grey ones are so far that even their own kind seems far; they have company if it is much nearer
+    than the class. The second is 0 for those, and where the first is so low that it doesn't matter.
+    Both are 0 for fewer than 50 pictures, and where most pictures have the same statistics.
     """
     from scipy.spatial import cKDTree
 
-    if len(described) < FEW:
-        return np.zeros(len(described)), np.zeros(len(described))
+    lonely = np.zeros(len(described))
     space = reduced(described)
+    if len(described) < FEW or not space.shape[1]:
+        return lonely, lonely, lonely
     usual = np.ones(len(space), bool)
     for _ in range(2):
         far, precision = nearest(space, labels, usual)
         usual = far <= np.quantile(far, 1 - TRIMMED)
     oddness = deviations(far, far)
-    maybe = np.flatnonzero(oddness > LISTED)
+    maybe = np.flatnonzero(oddness > min(LISTED, limit))
     if len(maybe):
         white = space @ np.linalg.cholesky(precision)
         tree = cKDTree(white)
         sample = np.random.default_rng(0).permutation(len(white))[:SAMPLE]
         around, alone = (tree.query(white[i], MATES + 1, workers=-1)[0][:, -1]
                          for i in (sample, maybe))
-        company = np.where(oddness[maybe] > DROPPED, DROPPED, 0.0)
-        oddness[maybe] = np.minimum(oddness[maybe], np.maximum(deviations(alone, around), company))
-    return far, oddness
+        lonely[maybe] = np.where(alone < NEAR * far[maybe], 0, deviations(alone, around))
+    return far, oddness, lonely
 
 
 def deviations(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
@@ -65,11 +69,15 @@ def deviations(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
 
 
 def reduced(described: np.ndarray) -> np.ndarray:
-    """The directions of largest spread, after every column got the same scale."""
+    """The directions of largest spread, after every column got the same scale.
+
+    Columns in which most pictures have one value are left out: they don't tell what is usual for
+    the others, and any other value would seem infinitely far.
+    """
     middle = np.median(described, 0)
     scale = np.median(np.abs(described - middle), 0) * 1.4826
-    scale = np.where(scale > 1e-6, scale, described.std(0) + 1e-6)
-    columns = (described - middle).astype(np.float64) / scale
+    told = scale > 1e-6
+    columns = (described - middle)[:, told].astype(np.float64) / scale[told]
     if columns.shape[1] <= DIMENSIONS:
         return columns
     # A few wild values must not choose the directions.

@@ -18,6 +18,8 @@ from zoo.errors import UserError
 SIDE = (8, 4096)            # pixels, smallest and largest
 CLASSES = 1000
 COMPETITION = (96, 96, 3)
+CELLS = (852, 2181, 1085, 2026, 849, 993, 2330, 1643)   # pictures of each class in the contest
+LIKE = 0.1                  # share of pictures that may lie in other classes than there
 NAME_KEYS = ("class_names", "classes", "label_names")
 
 
@@ -195,13 +197,16 @@ def no_labels(n: int) -> np.ndarray:
 
 
 def names_in(npz: Npz) -> tuple[str, ...] | None:
-    """The class names that a file holds itself."""
+    """The class names that a file holds itself; an array of something else is left unread."""
     for key in NAME_KEYS:
-        if key in npz.keys:
-            names = npz.read(key)
-            if names.dtype.kind in "US" and names.ndim == 1 and len(names) <= CLASSES:
-                return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n)
-                             for n in names)
+        if key not in npz.keys:
+            continue
+        shape, dtype = npz.shape(key)
+        if dtype.kind in "US" and len(shape) == 1 and shape[0] <= CLASSES:
+            names = tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n)
+                          for n in npz.read(key))
+            if len(set(names)) == len(names):   # or they are one a picture
+                return names
     return None
 
 
@@ -222,7 +227,11 @@ def class_names(images: np.ndarray, labels: np.ndarray, names: tuple[str, ...] |
         return known
     if len(counts) - len(present) > max(1, len(counts) // 4):
         gap = int(np.flatnonzero(counts == 0)[0])
-        refuse_label(labels, gap, path, key)
+        if counts[gap:].sum() * 2 < counts.sum():
+            refuse_label(labels, gap, path, key)
+        raise UserError(f"{path}: {key!r} holds {len(present)} different labels, up to "
+                        f"{present[-1]}; they must go from 0 to {len(present) - 1}. Write them as "
+                        "numpy.unique(labels, return_inverse=True)[1].")
     return usual_names(images, counts)
 
 
@@ -234,10 +243,13 @@ def usual_names(images: np.ndarray, counts: np.ndarray) -> tuple[str, ...]:
 
 
 def is_competition(counts: np.ndarray) -> bool:
-    """Eight classes hold (nearly) all pictures: a stray ninth label is a fault, not a class."""
-    k = len(BLOOD_CELLS)
-    stray = counts[k:].sum()
-    return len(counts) >= k and bool((counts[:k] > 0).all()) and bool(stray * 200 < counts.sum())
+    """Eight classes hold (nearly) all pictures, each about as many as in the contest: a stray
+    ninth label is a fault then, not a class."""
+    k, n = len(CELLS), counts.sum()
+    if len(counts) < k or counts[k:].sum() * 200 >= n:
+        return False
+    differ = np.abs(counts[:k] / counts[:k].sum() - np.array(CELLS) / sum(CELLS)).sum() / 2
+    return bool(differ < LIKE)
 
 
 def refuse_label(labels: np.ndarray, k: int, path: Path, key: str) -> None:

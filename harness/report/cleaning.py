@@ -1,5 +1,6 @@
 """The page's section about cleaning: what was dropped and why, balance, outliers."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from zoo.errors import UserError
 from zoo.files import read_json
 
 SHOWN = 12   # pictures of each reason
-WORDS = {"pollution": "One picture many times, under several labels: no picture of a class.",
+WORDS = {"pollution": "One picture many times, or changed a little, under several labels: no "
+                      "picture of a class.",
          "duplicate": "An exact copy of a picture that was kept.",
          "conflicting": "One picture with two labels: neither is trusted.",
          "unreadable": "The file could not be read as a picture.",
@@ -24,19 +26,33 @@ WORDS = {"pollution": "One picture many times, under several labels: no picture 
 def sections(store: Store) -> list[dict[str, Any]]:
     """What cleaning found in each data set, the newest first, from the store's records."""
     paths = sorted(store.folder.glob("cleaning-*.json"), key=lambda p: p.stat().st_mtime)
-    return [attempt(path) for path in reversed(paths)]
+    keys = keys_used(store) if paths else {}
+    return [attempt(path, keys) for path in reversed(paths)]
 
 
-def attempt(path: Path) -> dict[str, Any]:
+def keys_used(store: Store) -> dict[str, dict[str, Any]]:
+    """The keys that the data set of each hash was read with, as its runs say."""
+    found = {}
+    for run in store.finished():
+        with contextlib.suppress(*DAMAGE):
+            reading = run.config.get("reading", {})
+            found[run.config["data"]["hash"]] = {
+                key: reading[key] for key in ("images_key", "labels_key") if key in reading}
+    return found
+
+
+def attempt(path: Path, keys: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """One record as a section, or a sentence where it is damaged."""
     try:
-        return section(read_json(path))
+        record = read_json(path)
+        return section(record, keys.get(record.get("content_hash"), {}))
     except DAMAGE as e:
         return {"name": path.name, "damaged": str(e) or type(e).__name__}
 
 
-def section(record: dict[str, Any]) -> dict[str, Any]:
-    images = source_pictures(str(record["source"]), int(record["n"]))
+def section(record: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """keys: arguments of ``load`` that name the file's arrays."""
+    images = source_pictures(str(record["source"]), int(record["n"]), keys)
     reasons: dict[str, list[dict[str, Any]]] = {}
     for line in record["dropped"]:
         reasons.setdefault(str(line["reason"]), []).append(line)
@@ -50,14 +66,14 @@ def section(record: dict[str, Any]) -> dict[str, Any]:
                         for name, lines in sorted(reasons.items())]}
 
 
-def source_pictures(source: str, n: int) -> np.ndarray | None:
+def source_pictures(source: str, n: int, keys: dict[str, Any]) -> np.ndarray | None:
     """The pictures of the file that was cleaned, where it still lies there with ``n`` pictures."""
     from harness.data.sources import load
 
     try:
         if source != "demo" and not Path(source).exists():
             return None
-        images = load(source, tolerant=True).images
+        images = load(source, tolerant=True, **keys).images
     except (UserError, OSError):
         return None
     return images if len(images) == n else None

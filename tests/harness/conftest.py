@@ -18,7 +18,7 @@ def tiny_contest(path: Path, n: int = 60, side: int = 32, seed: int = 0) -> Path
     images = rng.integers(0, 120, (n, side, side, 3), dtype=np.uint8)
     for k in range(3):
         images[labels == k, :, :, k] += 100
-    copy, polluter = images[:1], np.repeat(images[:1] // 2, 4, 0)
+    copy, polluter = images[:1], np.repeat(255 - images[:1], 4, 0)
     images = np.concatenate([images, copy, polluter])
     labels = np.concatenate([labels, labels[:1], [0, 1, 2, 0]])
     np.savez(path, images=images, labels=labels[:, None])

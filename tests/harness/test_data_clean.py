@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.data import demo
 from harness.data.clean import clean, constant, copies, judged
 from harness.data.dataset import Dataset
 from zoo.errors import UserError
@@ -45,6 +46,24 @@ def test_a_content_again_and_again_under_one_label_is_pollution() -> None:
     found = {r["reason"] for r in judged(copies(dataset(labels.tolist(), contents).images), labels)}
     assert found == {"pollution"}
     assert not report.mask[40:].any()
+
+
+@pytest.mark.parametrize("limit", [8.0, 7.9, 6.0])
+def test_a_rare_kind_in_company_stays_whatever_limit_is_asked_for(limit: float) -> None:
+    images = demo.test().images.copy()
+    images[:12, :, :, 0] //= 8
+    report = clean(Dataset(images, np.arange(len(images)) % 3, ("a", "b", "c"), "test"),
+                   outlier_limit=limit)
+    assert report.mask[:12].all()
+    assert {r["index"] for r in report.outliers} >= set(range(12))
+
+
+def test_the_few_coloured_pictures_of_a_grey_file_stay() -> None:
+    images = demo.test().images.copy()
+    images[12:] = images[12:].mean(3, keepdims=True).astype(np.uint8)
+    report = clean(Dataset(images, np.arange(len(images)) % 3, ("a", "b", "c"), "test"))
+    assert report.mask[:12].sum() >= 11
+    assert {r["index"] for r in report.outliers} >= set(range(12))
 
 
 def test_an_oversampled_file_keeps_one_of_each() -> None:

@@ -42,7 +42,7 @@ def test_the_json_has_all_that_was_found(file, tmp_path):
 
 
 def test_keep_and_drop_overrule_what_was_found(file, tmp_path):
-    (tmp_path / "keep.txt").write_text("0\n")
+    (tmp_path / "keep.txt").write_text("0\n", encoding="utf-8-sig")     # as Windows writes it
     (tmp_path / "drop.txt").write_text("50\n51\n")
     run(file, "--json", tmp_path / "found.json", "--keep", tmp_path / "keep.txt",
         "--drop", tmp_path / "drop.txt")
@@ -54,3 +54,12 @@ def test_keep_and_drop_overrule_what_was_found(file, tmp_path):
     run(file, "--json", tmp_path / "again.json", "--keep", "0", "--drop", "50,51")
     assert json.loads((tmp_path / "again.json").read_text())["dropped"] == \
         json.loads((tmp_path / "found.json").read_text())["dropped"]
+
+
+def test_a_class_name_that_looks_like_a_formula_is_drawn_as_it_is(file, tmp_path):
+    with np.load(file) as z:
+        names = ["$a^$", "\\$x_$", *map(str, range(2, z["labels"].max() + 1))]
+        np.savez(tmp_path / "named.npz", images=z["images"], labels=z["labels"], class_names=names)
+    result = run(tmp_path / "named.npz", "--figures", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "figures" / "balance.png").exists()

@@ -86,6 +86,30 @@ def test_near_duplicates_are_grouped_and_kept(cells: np.ndarray) -> None:
     assert report.mask[[0, 1, 2, 200, 201, 202]].all()
 
 
+def test_changed_copies_of_a_foreign_picture_go_with_it(cells: np.ndarray) -> None:
+    face = demo.face()
+    variants = [CHANGES[c](face) for c in CHANGES]
+    images = np.concatenate([cells[:200], np.repeat(face[None], 12, 0), np.stack(variants)])
+    labels = np.concatenate([np.arange(212) % 3, np.zeros(len(variants), int)])
+    report = clean(Dataset(images, labels, ("a", "b", "c"), "test"))
+    gone = {r["index"]: r for r in report.dropped}
+    assert set(gone) == set(range(200, len(images)))
+    assert {r["reason"] for r in gone.values()} == {"pollution"}
+    assert all(gone[i]["twin"] == 200 for i in range(212, len(images)))
+    assert report.groups == []
+
+
+def test_near_duplicates_with_three_labels_are_pollution(cells: np.ndarray) -> None:
+    images = np.concatenate([cells[:200], changed(cells[:2], "JPEG at 60"),
+                             changed(cells[:1], "a pixel down")])
+    labels = np.concatenate([np.arange(200) % 3, [1, 2, 2]])
+    report = clean(Dataset(images, labels, ("a", "b", "c"), "test"))
+    assert report.dropped == [{"index": 0, "reason": "pollution", "twin": 200},
+                              {"index": 200, "reason": "pollution", "twin": 0},
+                              {"index": 202, "reason": "pollution", "twin": 0}]
+    assert report.groups == [[1, 201]]
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL.exists(), reason="the real pictures are not here")

@@ -49,6 +49,46 @@ def test_a_list_of_classes_gives_the_order(folder: Path) -> None:
         load(folder)
 
 
+def test_folders_without_a_picture_are_no_classes(folder: Path,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "__MACOSX" / "basophil").mkdir(parents=True)
+    (folder / "__MACOSX" / "basophil" / "._0.png").write_bytes(b"fork")
+    (folder / "code").mkdir()
+    (folder / "code" / "train.py").write_text("")
+    dataset = load(folder)
+    assert dataset.class_names == ("basophil", "monocyte")
+    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert "passed over, because no picture lies in it: __MACOSX, code" in " ".join(
+        capsys.readouterr().out.split())
+    (folder / "classes.txt").write_text("monocyte\nbasophil\n")
+    assert load(folder).class_names == ("monocyte", "basophil")
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "..", ".", "{outside}", "a\\b", "a\0b"])
+def test_a_list_of_classes_names_nothing_outside(folder: Path, name: str) -> None:
+    outside = folder.parent / "elsewhere"
+    outside.mkdir(exist_ok=True)
+    Image.fromarray(picture(1)).save(outside / "0.png")
+    (folder / "classes.txt").write_text(
+        f"monocyte\nbasophil\n{name.format(outside=outside)}\n")
+    with pytest.raises(UserError, match="no folder beside it"):
+        load(folder)
+
+
+def test_a_list_of_classes_may_begin_as_windows_writes_it(folder: Path) -> None:
+    (folder / "classes.txt").write_text("monocyte\nbasophil\n", encoding="utf-8-sig")
+    assert load(folder).class_names == ("monocyte", "basophil")
+
+
+def test_the_parts_of_a_data_set_are_no_classes(folder: Path) -> None:
+    (folder / "monocyte").rename(folder / "Train")
+    (folder / "basophil").rename(folder / "val")
+    with pytest.raises(UserError, match="Train, val.*Name one of these folders"):
+        load(folder)
+    (folder / "val").rename(folder / "basophil")
+    assert load(folder).class_names == ("Train", "basophil")
+
+
 def test_a_target_may_lie_in_one_folder_without_labels(tmp_path: Path) -> None:
     for i in range(3):
         Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")
@@ -80,11 +120,44 @@ def test_sixteen_bits_are_scaled_and_transparency_is_white(folder: Path) -> None
     assert (images[1] == 255).all()
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_fewer_bits_stored_in_sixteen_are_scaled_alike_in_all_pictures(folder: Path,
+                                                                       bits: int) -> None:
+    for i, darker in enumerate((1, 3)):
+        grey = picture(i)[..., 0].astype(np.uint16) // darker
+        Image.fromarray(grey << (bits - 8)).save(folder / "basophil" / f"{i}.png")
+    images = load(folder).images
+    for i, darker in enumerate((1, 3)):
+        assert np.array_equal(images[i, ..., 0], picture(i)[..., 0] // darker)
+
+
 def test_pictures_of_other_sizes_are_made_equal(folder: Path,
                                                 capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(picture(5, 60, 40)).save(folder / "basophil" / "wide.png")
     assert load(folder).images.shape == (7, SIDE, SIDE, 3)
     assert "1 of 7 pictures were resized to 24x24" in capsys.readouterr().out
+
+
+def test_where_all_sizes_differ_the_median_one_is_taken(folder: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    for i, side in enumerate((400, 30, 34, 38, 42, 9)):
+        name = ("basophil", "monocyte")[i % 2]
+        Image.fromarray(picture(i, side, side + 2)).save(folder / name / f"{i // 2}.png")
+    assert load(folder).images.shape == (6, 34, 36, 3)
+    assert "5 of 6 pictures were resized to 34x36, nearest to the median" in " ".join(
+        capsys.readouterr().out.split())
+
+
+def test_a_turned_tiff_is_turned_once(folder: Path) -> None:
+    for name in ("basophil", "monocyte"):
+        for i in range(3):
+            (folder / name / f"{i}.png").unlink()
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            Image.fromarray(picture(i, 30, 20)).save(folder / name / f"{i}.tiff", exif=exif)
+    images = load(folder).images
+    assert images.shape == (6, 20, 30, 3)
+    assert np.array_equal(images[0], np.rot90(picture(0, 30, 20), -1))
 
 
 def test_a_photograph_is_turned_as_its_camera_says(folder: Path) -> None:

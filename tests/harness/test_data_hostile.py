@@ -62,6 +62,43 @@ def test_pickled_objects_are_never_unpickled(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
+def test_what_is_no_list_of_class_names_is_left_unread(tmp_path: Path) -> None:
+    path, arrays = tmp_path / "a.npz", good_arrays()
+    words = np.array(["a", "b", "c"])[arrays["labels"][:, 0]]
+    for other in (np.array([{}, None], object), words):
+        np.savez(path, classes=other, **arrays)
+        assert load(path).class_names == ("class 0", "class 1", "class 2")
+    np.savez(path, classes=words, label_names=["x", "y", "z"], **arrays)
+    assert load(path).class_names == ("x", "y", "z")
+
+
+def test_labels_with_gaps_are_to_be_numbered_again(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.npz", good_arrays()["images"]
+    np.savez(path, images=images, labels=np.arange(12) % 4 * 10 + 10)
+    with pytest.raises(UserError, match="4 different labels, up to 40; they must go from 0 to 3"):
+        load(path)
+    np.savez(path, images=images, labels=[0, 1, 2] * 3 + [0, 1, 99])
+    with pytest.raises(UserError, match="label 99 of picture 11 .* the file has 3 classes, 0..2"):
+        load(path)
+
+
+def test_cells_are_named_only_where_their_numbers_are_the_contests(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.npz", np.zeros((960, 96, 96, 3), np.uint8)
+    contest = np.repeat(np.arange(8), [70, 175, 87, 162, 68, 80, 186, 132])
+    np.savez_compressed(path, images=images, labels=contest)
+    assert load(path).class_names[:2] == ("basophil", "eosinophil")
+    contest[0] = 8
+    np.savez_compressed(path, images=images, labels=contest)
+    with pytest.raises(UserError, match="label 8 of picture 0 .* the file has 8 classes"):
+        load(path)
+    others = np.arange(960) % 8
+    np.savez_compressed(path, images=images, labels=others)
+    assert load(path).class_names[:2] == ("class 0", "class 1")
+    others[0] = 8
+    np.savez_compressed(path, images=images, labels=others)
+    assert len(load(path).class_names) == 9
+
+
 def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         load(tmp_path / "absent.npz")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from harness.data.clean import listed
 from harness.data.labels import suspected
 from harness.data.outliers import DROPPED, LISTED, measured
 
@@ -19,9 +20,10 @@ def usual():
 def test_lone_far_ones_are_odd_and_usual_ones_are_not(usual):
     numbers, labels = usual
     numbers[:3] += np.array([[200], [-300], [250]])
-    far, oddness = measured(numbers, labels)
+    far, oddness, lonely = measured(numbers, labels)
     assert set(np.argsort(far)[-3:]) == {0, 1, 2}
     assert (oddness[:3] > DROPPED).all()
+    assert (lonely[:3] > DROPPED).all()
     assert (oddness[3:] < DROPPED).all()
     assert (oddness[3:] > LISTED).mean() < .01
 
@@ -29,9 +31,37 @@ def test_lone_far_ones_are_odd_and_usual_ones_are_not(usual):
 def test_a_far_group_of_its_own_is_listed_but_not_dropped(usual):
     numbers, labels = usual
     numbers[:40] += 60
-    _, oddness = measured(numbers, labels)
-    assert (oddness[:40] <= DROPPED).all()
-    assert (oddness[:40] > LISTED).all()
+    _, oddness, lonely = measured(numbers, labels)
+    assert (oddness[:40] > DROPPED).all()
+    assert (lonely[:40] < LISTED).all()
+    rows = listed(np.arange(1200), np.zeros(1200), oddness, lonely)
+    assert {r["index"] for r in rows} >= set(range(40))
+
+
+def test_what_is_asked_for_is_measured_below_the_usual_limit_too(usual):
+    numbers, labels = usual
+    numbers[:40] += 2
+    _, oddness, lonely = measured(numbers, labels, limit=2)
+    asked = (oddness > 2) & (oddness < LISTED)
+    assert asked[:40].sum() > 10
+    assert (lonely[asked] != 0).all()
+
+
+def test_a_statistic_that_is_the_same_for_most_makes_none_odd(usual):
+    numbers, labels = usual
+    rare = np.zeros((1200, 1))
+    rare[:3] = [[5], [-9], [30]]
+    plain, joined = measured(numbers, labels), measured(np.hstack([numbers, rare]), labels)
+    assert np.array_equal(plain, joined)
+    assert not np.any(measured(rare, labels))
+
+
+def test_far_ones_that_are_scattered_but_nearer_to_each_other_are_in_company(usual):
+    numbers, labels = usual
+    numbers[:30] += 300 + np.random.default_rng(2).normal(0, 20, (30, 10))
+    _, oddness, lonely = measured(numbers, labels)
+    assert (oddness[:30] > DROPPED).all()
+    assert not lonely[:30].any()
 
 
 def test_a_wrong_label_alone_is_no_outlier(usual):
@@ -41,9 +71,8 @@ def test_a_wrong_label_alone_is_no_outlier(usual):
 
 
 def test_too_few_pictures_tell_nothing():
-    far, oddness = measured(np.arange(40.)[:, None], np.zeros(40, int))
-    assert not far.any()
-    assert not oddness.any()
+    for found in measured(np.arange(40.)[:, None], np.zeros(40, int)):
+        assert not found.any()
 
 
 def test_wrong_labels_lead_the_suspects(usual):

@@ -8,7 +8,7 @@ import pytest
 
 from harness.data.dataset import Dataset
 from harness.data.sources import load_judged
-from harness.prepare import aligned, judgeable, prepare
+from harness.prepare import Prepared, aligned, judgeable, prepare
 from zoo import UserError
 
 
@@ -54,6 +54,15 @@ def test_pictures_that_cant_be_read_judge_nobody(capsys: pytest.CaptureFixture[s
 def test_a_test_without_labels_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     judgeable(named([-1, -1]), "t", "labels")
     assert "--labels-key" in capsys.readouterr().err
+
+
+def test_a_few_pictures_of_each_class_can_be_split_once() -> None:
+    labels, group = [0, 1] * 4 + [0], np.array([0, 1, 2, 3, 4, 5, 6, 7, 0])
+    (train, validation), = Prepared(named(labels, "a", "b"), group, {}, {}).folds(1)
+    assert sorted([*train, *validation]) == list(range(9))
+    assert 2 <= len(validation) <= 3
+    many = Prepared(named([0, 1] * 50, "a", "b"), np.arange(100), {}, {})
+    assert len(many.folds(1)[0][1]) == 10
 
 
 def test_how_a_source_was_read_reads_it_again(tmp_path: Path) -> None:

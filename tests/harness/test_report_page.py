@@ -10,7 +10,7 @@ from harness.runs import Store
 from submission.ledger import Ledger
 from tests.harness.fake_store import HOSTILE, make_store
 from zoo import UserError
-from zoo.files import write_json
+from zoo.files import read_json, write_json
 
 
 def page(store, folder):
@@ -202,6 +202,20 @@ def test_cleaning_shows_what_went_and_why(tmp_path):
     again = page(store, tmp_path)
     assert "not at its place any more" in again
     assert "dropped: pollution" not in again
+
+
+def test_cleaning_shows_pictures_that_were_read_under_other_keys(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    config = read_json(store.finished()[0].folder / "config.json")
+    config["reading"] = {"images_key": "x", "labels_key": "y", "keep": [], "drop": []}
+    write_json(store.finished()[0].folder / "config.json", config)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "cells.npz", y=np.arange(40) % 4,
+             x=rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
+    write_json(store.folder / "cleaning-12345678.json", {
+        "source": str(tmp_path / "cells.npz"), "n": 40, "content_hash": config["data"]["hash"],
+        "dropped": [{"index": 3, "reason": "duplicate", "twin": 2}], "class_counts": {"a": 39}})
+    assert "dropped: duplicate" in page(store, tmp_path)
 
 
 def test_a_damaged_record_of_cleaning_is_a_sentence_on_the_page(tmp_path):
