@@ -66,7 +66,7 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
             continue
         if status < 300:
             return
-        if status < 500:
+        if status < 500 and status not in (408, 429):
             break
     else:
         raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {tries} times: "

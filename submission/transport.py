@@ -6,8 +6,9 @@
     Unclear                        a call that must not be repeated was sent, and no answer came
 
 Reads, and calls that may safely be made twice, are tried again after dropped connections, 5xx,
-429 and web pages in the place of JSON. A call that must not happen twice is tried again only
-where it certainly never reached the server.
+408, 429 and web pages in the place of JSON. A call that must not happen twice is tried again only
+where it certainly never reached the server, and counts as refused only where the server itself
+said so.
 """
 
 import json
@@ -28,10 +29,11 @@ TIMEOUT = (10.0, 60.0)              # seconds to connect, seconds of silence
 LARGEST_ANSWER = 32 * 2**20         # bytes of JSON; the longest recorded answer has 0.3 MB
 LONGEST_PAUSE = 60.0                # seconds, whatever Retry-After says
 MOVED = {301, 307, 308}
+PAGES = (403, 404)                  # refusals that the server itself gives as web pages
 
 
 class Refused(UserError):
-    """The server understood and said no. ``status`` is the HTTP status, ``body`` the JSON."""
+    """The answer is no. ``status`` is the HTTP status, ``body`` the JSON; None for a web page."""
 
     def __init__(self, sentence: str, status: int, body: Any = None) -> None:
         super().__init__(sentence)
@@ -146,6 +148,11 @@ class Transport:
                 trouble = e
                 if e.arrived and not repeatable:
                     raise Unclear(e.sentence, e.status) from None
+            except Refused as e:
+                # A gateway's page doesn't tell what the server behind it did.
+                if not repeatable and e.body is None and e.status not in PAGES:
+                    raise Unclear(str(e), e.status) from None
+                raise
         sentence = trouble.sentence if trouble else f"{self.host} was not asked."
         raise Unreachable(f"{sentence} {self.tries} tries failed. Try again later.")
 
@@ -194,7 +201,7 @@ class Transport:
     def _read(self, response: requests.Response, method: str, path: str) -> Any:
         status = response.status_code
         data = self._data(response)
-        if status in (429, 500, 502, 503, 504):
+        if status in (408, 429) or status >= 500:
             raise Trouble(f"{self.host} answers {status} ({response.reason}).",
                           arrived=status != 429, status=status, wait=_retry_after(response))
         if status == 204 or (not data and status < 300):

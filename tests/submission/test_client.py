@@ -27,7 +27,7 @@ def own_config(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind, more", [
     ("drop before", {}), ("drop after", {}), ("cut", {}), ("html", {}),
-    *[("status", {"status": status}) for status in (429, 500, 502, 503, 504)]])
+    *[("status", {"status": status}) for status in (408, 429, 500, 502, 503, 504, 520, 524)]])
 def test_reads_are_tried_again(platform, client, kind, more):
     platform.fault("GET", PROFILE, kind, times=3, **more)
     assert client.username() == "alice"
@@ -59,6 +59,17 @@ def test_a_submission_is_posted_again_only_where_it_never_arrived(platform, clie
     platform.fault("POST", r"^/api/submissions/$", "drop before")
     with pytest.raises(Unclear):
         client.create("some-key", 1)
+    assert platform.count("POST", r"^/api/submissions/$") == 1
+
+
+@pytest.mark.parametrize("status, error", [
+    (408, Unclear), (520, Unclear), (524, Unclear), (413, Unclear), (403, Refused),
+    (404, Refused)])
+def test_a_gateways_page_does_not_say_that_no_submission_exists(platform, client, status, error):
+    platform.fault("POST", r"^/api/submissions/$", "status", status=status)
+    with pytest.raises(error) as raised:
+        client.create("some-key", 1)
+    assert raised.value.status == status
     assert platform.count("POST", r"^/api/submissions/$") == 1
 
 
