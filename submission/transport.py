@@ -12,8 +12,10 @@ said so.
 """
 
 import json
+import ssl
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -184,15 +186,17 @@ class Transport:
             return self.session.request(
                 method, url, params=params, json=body, timeout=TIMEOUT, stream=True,
                 allow_redirects=False, headers={"Accept": "application/json"})
-        except requests.exceptions.SSLError as e:
-            raise UserError(f"The certificate of {self.host} is not trusted "
-                            f"({self._clean(e)}).") from None
         except requests.exceptions.ConnectTimeout:
             raise Trouble(f"{self.host} does not answer.", arrived=False) from None
         except requests.exceptions.ConnectionError as e:
-            if isinstance(_cause(e), urllib3.exceptions.NewConnectionError):
+            causes = list(_causes(e))
+            if any(isinstance(c, ssl.SSLCertVerificationError) for c in causes):
+                raise UserError(f"The certificate of {self.host} is not trusted "
+                                f"({self._clean(e)}).") from None
+            if any(isinstance(c, urllib3.exceptions.NewConnectionError) for c in causes):
                 raise Trouble(f"{self.host} can't be reached.", arrived=False) from None
-            raise Trouble(f"The connection to {self.host} broke.", arrived=True) from None
+            raise Trouble(f"The connection to {self.host} broke.",
+                          arrived=not any(map(_in_handshake, causes))) from None
         except requests.exceptions.Timeout:
             raise Trouble(f"{self.host} fell silent.", arrived=True) from None
         except requests.exceptions.RequestException as e:
@@ -257,9 +261,18 @@ def explain(body: Any) -> str:
     return "".join(c if c.isprintable() else " " for c in str(body)[:500])
 
 
-def _cause(e: requests.exceptions.ConnectionError) -> Any:
-    inner = e.args[0] if e.args else None
-    return getattr(inner, "reason", inner)
+def _causes(e: BaseException) -> Iterator[BaseException]:
+    """An error of requests and all that it wraps."""
+    yield e
+    for inner in (*e.args, getattr(e, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+
+
+def _in_handshake(e: BaseException) -> bool:
+    """Whether TLS was still being agreed on. Nothing of the request is sent before that is done."""
+    return any(frame.f_code.co_name == "do_handshake"
+               for frame, _ in traceback.walk_tb(e.__traceback__))
 
 
 def _retry_after(response: requests.Response) -> float:
