@@ -127,7 +127,7 @@ def _deleted(client: Client, number: int) -> bool:
     try:
         client.submission(number)
     except Refused as e:
-        return e.status == 404
+        return e.missing
     return False
 
 

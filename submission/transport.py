@@ -42,6 +42,11 @@ class Refused(UserError):
         self.status = status
         self.body = body
 
+    @property
+    def missing(self) -> bool:
+        """Whether the object isn't there: the server says so in JSON, but unknown paths in HTML."""
+        return self.status == 404 and isinstance(self.body, dict) and "detail" in self.body
+
 
 class Unreachable(UserError):
     """No usable answer after all tries. Nothing was changed that may not be changed twice."""

@@ -99,6 +99,13 @@ def test_a_deleted_submission_is_marked_and_its_score_kept(platform, client, sen
     assert matched(client, sender.ledger) == [("unchanged", "gone", 0.94)]
 
 
+def test_a_web_page_with_404_marks_nothing_as_gone(platform, client, sender, parcel):
+    finish(sender, go(sender, parcel))
+    platform.world.submissions.clear()
+    platform.fault("GET", r"^/api/submissions/\d+/", "status", status=404)
+    assert matched(client, sender.ledger) == [("unchanged", "scored", 0.94)]
+
+
 def test_others_submissions_are_not_ours(platform, ledger, tmp_path):
     platform.world.competitions[1].participants["organiser"] = "approved"
     client = connect(platform)
