@@ -186,6 +186,26 @@ def test_sync_adds_what_it_finds(platform, harness, client):
     assert len(Ledger("runs/ledger.jsonl").entries()) == 1
 
 
+def test_the_newest_submission_is_the_platforms_newest_of_this_user(platform, harness, zip_path):
+    """Sync adds older ones, and colleagues may share a ledger."""
+    platform.world.lives.append(life("raises"))
+    harness("submit", zip_path, "--competition", "1", "--force")
+    ledger = Ledger("runs/ledger.jsonl")
+    newest, = ledger.entries()
+    ledger.append(newest.attempt, submission=3)
+    platform.world.submissions[3] = platform.world.submissions.pop(1)
+    platform.world.submissions[3].id = 3
+    for number, user in ((2, "alice"), (9, "bob")):
+        ledger.append(f"added {number}", state="scored", host=platform.host, submission=number,
+                      user=user)
+    code, text = harness("status")
+    assert code == 0
+    assert "harness logs 3" in text
+    code, text = harness("logs")
+    assert code == 0
+    assert "of submission 3" in text
+
+
 def test_login_keeps_a_token_that_the_other_commands_use(platform, harness, monkeypatch, tmp_path):
     monkeypatch.delenv("CODABENCH_TOKEN")
     code, text = harness("quota", "--competition", "1")
