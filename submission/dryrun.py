@@ -199,12 +199,19 @@ class Worker:
         report.peak_memory = ended.peak
         report.seconds = {"total": ended.seconds}
         report.confinement = {
-            "network": "none" if confined.without_network() else "refused by the guard",
+            "network": network(ended),
             "files": "only its own folder" if ended.state.get("files") else "not confined"}
         if ended.well and (output / "times.json").exists():
             report.predictions = np.load(output / "predictions.npy", allow_pickle=False)
             report.seconds.update(read_json(output / "times.json"))
             report.images_per_second = report.images / max(report.seconds["predict"], 1e-9)
+
+
+def network(ended: Ended) -> str:
+    """How the program was kept from it."""
+    if ended.state.get("sockets"):
+        return "none"
+    return "none beyond this machine" if confined.walls() else "refused by the guard"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
