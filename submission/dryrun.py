@@ -154,6 +154,10 @@ class Worker:
         shutil.copytree(PROGRAMS / "ingestion", app / "program")
         for name in ("input_data", "output", "shared"):
             (app / name).mkdir()
+        submission = self.app / "ingested_program"
+        if not any((submission / name).exists() for name in ("metadata.yaml", "metadata")):
+            # It might be predictions without a program, so the worker hands all of it on.
+            shutil.copytree(submission, app / "output", dirs_exist_ok=True)
         np.save(app / "input_data" / "images.npy", images)
         return self.job(app, {"$input": app / "input_data", "$output": app / "output"})
 

@@ -1,6 +1,7 @@
 """The dry run: what the platform would do, what it would refuse, and what a stranger can't do."""
 
 import contextlib
+import io
 import json
 import os
 import socket
@@ -32,7 +33,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(tmp_path: Path, body: str, start: str = "pass", head: str = "import numpy as np",
-        limits: Limits | None = None, **files: str) -> DryRun:
+        limits: Limits | None = None, **files: str | bytes) -> DryRun:
     path = zips.write(tmp_path / "x.zip", {"model.py": zips.predict(body, start, head), **files})
     return dry_run(path, IMAGES, LABELS, limits=limits)
 
@@ -96,6 +97,19 @@ def test_what_the_platform_would_fail_on_is_an_error(body: str, sentence: str, t
     assert numbers(report) == {201}
     with pytest.raises(AssertionError, match=sentence):
         raise AssertionError(report.sentence)
+
+
+def test_predictions_in_the_zip_are_not_taken_for_the_models(tmp_path: Path) -> None:
+    """The platform copies the zip to where predictions are expected."""
+    own = io.BytesIO()
+    np.save(own, LABELS)
+    files = {"predictions.npy": own.getvalue(), "times.json": '{"start": 1, "predict": 1}'}
+    assert run(tmp_path, f"return {LABEL}", **files).ok
+    quiet = run(tmp_path, "import sys; sys.exit(0)", **files)
+    assert quiet.predictions is None
+    assert "ended the program" in quiet.sentence
+    folder = run(tmp_path, f"return {LABEL}", **{"predictions.npy/x": ""})
+    assert not folder.ok
 
 
 def test_the_log_holds_the_traceback(tmp_path: Path) -> None:
