@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,11 @@ LOG = 20_000            # characters of a log that are kept
 LARGEST_FILE = 8 << 30  # bytes that the program may write into one file
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys",
           "/dev", "/nix", "/System", "/Library")
+NETWORK = ("unshare", "--map-root-user", "--net")
+# What to put before a command, the best first: processes of its own, which end with the first of
+# them and with us, and no network; or no network only.
+WALLS = (("setpriv", "--pdeathsig", "KILL", *NETWORK, "--pid", "--kill-child", "--mount-proc",
+          "sh", "-c", '"$@"; exit', "sh"), NETWORK)
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,13 @@ def run(command: list[str], folder: Path, seconds: float, memory: int, *, cwd: P
     started = time.monotonic()
     with (notes / "out").open("wb") as out, (notes / "err").open("wb") as err:
         process = subprocess.Popen(
-            [*without_network(), *command], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            [*walls(), *command], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             cwd=cwd, env=environment(command[0], folder, notes, submission),
             start_new_session=True)
         try:
             stopped, peak = watch(process, started + seconds, memory)
         finally:
-            stop(process)
+            stop(process, notes)
     return Ended(
         None if stopped else process.returncode, stopped, time.monotonic() - started, peak,
         tail(notes / "out"), tail(notes / "err"),
@@ -83,6 +89,8 @@ def environment(python: str, folder: Path, notes: Path, submission: Path) -> dic
         **{k: v for k, v in os.environ.items() if k in ("SYSTEMROOT", *THREADS)},
         "DRY_RUN_STATE": str(notes / "state"), "DRY_RUN_NETWORK": str(notes / "network"),
         "DRY_RUN_SUBMISSION": str(submission), "DRY_RUN_FILE": str(LARGEST_FILE),
+        # In a network of its own, sockets reach nobody; the guard then notes who tries.
+        "DRY_RUN_SOCKETS": f"{int(socket.AF_INET)} {int(socket.AF_INET6)}" if walls() else "",
         "DRY_RUN_READ": os.pathsep.join(readable),
         "DRY_RUN_WRITE": os.pathsep.join([str(folder), "/dev/null", "/dev/shm"]),
     }
@@ -102,13 +110,16 @@ def prefixes(python: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def without_network() -> tuple[str, ...]:
-    """What to put before a command so that it has no network; nothing where that can't be had."""
-    command = ("unshare", "--map-root-user", "--net")
-    if sys.platform != "linux" or not shutil.which("unshare"):
-        return ()
-    works = subprocess.run([*command, "true"], capture_output=True).returncode == 0
-    return command if works else ()
+def walls() -> tuple[str, ...]:
+    """The best of WALLS that this machine allows; nothing where it allows none."""
+    return next((command for command in WALLS if works(command)), ())
+
+
+def works(command: tuple[str, ...]) -> bool:
+    """Whether this machine allows one of WALLS."""
+    if sys.platform != "linux" or not shutil.which(command[0]):
+        return False
+    return subprocess.run([*command, "true"], capture_output=True).returncode == 0
 
 
 def watch(process: subprocess.Popen, deadline: float, memory: int) -> tuple[str | None, int]:
@@ -128,23 +139,63 @@ def watch(process: subprocess.Popen, deadline: float, memory: int) -> tuple[str 
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process and its children hold now; 0 where nobody tells."""
+    """Bytes of memory that a process and all below it hold now; 0 where nobody tells."""
     if sys.platform != "linux":
         done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
         return int(done.stdout.strip() or 0) * 1024 if done.returncode == 0 else 0
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (OSError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(int(c)) for c in children)
+    pages = 0
+    for each in tree(pid):
+        with contextlib.suppress(OSError, IndexError):
+            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def stop(process: subprocess.Popen) -> None:
-    """End the program and all that it started in its session."""
+def tree(pid: int) -> list[int]:
+    """A process and all below it, as far as the system tells."""
+    found = [pid]
+    for each in found:
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{each}/task"):
+                with contextlib.suppress(OSError):
+                    children = Path(f"/proc/{each}/task/{thread}/children").read_text()
+                    found += map(int, children.split())
+    return found
+
+
+def stop(process: subprocess.Popen, notes: Path) -> None:
+    """End the program and all that it started, in whatever session it is."""
+    if walls() == WALLS[0]:
+        # With the first process of a namespace all others go, and unshare after them.
+        while process.poll() is None:
+            kill(tree(process.pid)[1:] or [process.pid])
+            time.sleep(POLL)
+        return
+    if process.poll() is None:
+        kill(tree(process.pid))
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    while left := strays(notes):
+        kill(left)
+        time.sleep(POLL)
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def strays(notes: Path) -> list[int]:
+    """What a program left behind that still has the environment it was started with."""
+    mark = os.fsencode(f"DRY_RUN_STATE={notes / 'state'}")
+    found = []
+    with contextlib.suppress(OSError):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                    found.append(int(pid))
+    return found
 
 
 def tail(path: Path) -> str:

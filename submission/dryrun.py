@@ -154,6 +154,10 @@ class Worker:
         shutil.copytree(PROGRAMS / "ingestion", app / "program")
         for name in ("input_data", "output", "shared"):
             (app / name).mkdir()
+        submission = self.app / "ingested_program"
+        if not any((submission / name).exists() for name in ("metadata.yaml", "metadata")):
+            # It might be predictions without a program, so the worker hands all of it on.
+            shutil.copytree(submission, app / "output", dirs_exist_ok=True)
         np.save(app / "input_data" / "images.npy", images)
         return self.job(app, {"$input": app / "input_data", "$output": app / "output"})
 
@@ -199,12 +203,19 @@ class Worker:
         report.peak_memory = ended.peak
         report.seconds = {"total": ended.seconds}
         report.confinement = {
-            "network": "none" if confined.without_network() else "refused by the guard",
+            "network": network(ended),
             "files": "only its own folder" if ended.state.get("files") else "not confined"}
         if ended.well and (output / "times.json").exists():
             report.predictions = np.load(output / "predictions.npy", allow_pickle=False)
             report.seconds.update(read_json(output / "times.json"))
             report.images_per_second = report.images / max(report.seconds["predict"], 1e-9)
+
+
+def network(ended: Ended) -> str:
+    """How the program was kept from it."""
+    if ended.state.get("sockets"):
+        return "none"
+    return "none beyond this machine" if confined.walls() else "refused by the guard"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -126,7 +126,10 @@ class Ledger:
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:
-        """Hold this while a submission is being sent, so that two processes don't send one each."""
+        """Hold this while a submission is being sent, or what was sent is being settled.
+
+        So two processes don't send one each, and none takes what the other is at for unsent.
+        """
         with files.user_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock(".sending.lock", seconds=0):
@@ -138,8 +141,9 @@ class Ledger:
         try:
             lock.acquire(timeout=seconds)
         except filelock.Timeout:
-            raise UserError(f"Another `harness submit` with the ledger {self.path} is under way. "
-                            "Wait until it has ended, then run this one again.") from None
+            raise UserError("Another `harness submit` or `harness sync` with the ledger "
+                            f"{self.path} is under way. Wait until it has ended, then run this "
+                            "one again.") from None
         try:
             yield
         finally:

@@ -10,11 +10,13 @@ the scoring log only shows that predictions are missing.
 """
 
 import re
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from submission import storage
 from submission.codabench import Client
-from submission.unpack import unpack
+from submission.unpack import TooLarge, unpack
 from zoo import files
 from zoo.errors import UserError
 
@@ -23,7 +25,8 @@ ORDER = ("prediction_ingestion_stderr", "prediction_stderr", "prediction_ingesti
          "scoring_ingestion_stdout")
 LARGEST_LOG = 20 * 10**6            # bytes
 LARGEST_RESULT = 10**9              # bytes
-RESULTS = ("prediction_result", "scoring_result")
+# The scores come first: beside predictions lies all of the participant's own zip, weights too.
+RESULTS = ("scoring_result", "prediction_result")
 TAIL = 40                           # lines
 TRACEBACK = "Traceback (most recent call last):"
 UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07"
@@ -91,11 +94,13 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("", "\n".join(lines))
 
 
-def save(client: Client, number: int, folder: Path, *, pause: float = 1.0) -> list[Path]:
+def save(client: Client, number: int, folder: Path, *, pause: float = 1.0,
+         say: Callable[[str], None] = lambda sentence: None) -> list[Path]:
     """Write all logs and unpack all results below ``folder``; return what was written.
 
     Logs are named as on the platform, results lie in a folder each. A result that does not exist
-    (yet) is an empty file on the platform, and is left out.
+    (yet) is an empty file on the platform, and is left out; so is one that is too large, which is
+    said.
     """
     written = []
     for name, text in fetch(client, number, pause=pause).items():
@@ -103,19 +108,31 @@ def save(client: Client, number: int, folder: Path, *, pause: float = 1.0) -> li
         files.write_text(path, text)
         written.append(path)
     row = client.submission(number)
-    for each in row.children or (number,):
-        details = client.details(each)
-        for kind in RESULTS:
-            address = details.get(kind)
-            if not address:
-                continue
-            data = storage.download(str(address), LARGEST_RESULT, pause=pause)
+    details = {each: client.details(each) for each in row.children or (number,)}
+    skipped = False
+    for kind in RESULTS:
+        for each, addresses in details.items():
             target = folder / (f"{each}-{kind}" if row.children else kind)
-            written += [target / name for name in unpack(data, target)]
-    if not written:
+            try:
+                written += _result(addresses.get(kind), target, pause)
+            except TooLarge as e:
+                skipped = True
+                say(f"The {kind} of submission {each} is left out. {e}")
+    if not written and not skipped:
         raise UserError(f"Submission {number} has no logs and no results yet. They are empty "
                         "until its end; try again then.")
     return written
+
+
+def _result(address: object, target: Path, pause: float) -> list[Path]:
+    """Unpack one result into the folder ``target``; nothing where there is no address."""
+    if not address:
+        return []
+    with files.user_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent) as file:
+            storage.save(str(address), file, LARGEST_RESULT, pause=pause)
+            return [target / name for name in unpack(file, target)]
 
 
 def _plain(name: str) -> str:

@@ -2,18 +2,22 @@
 
     upload(address, path, sha256)    one PUT, streamed, with exactly ``application/zip``
     download(address, limit)         bytes, at most ``limit`` of them
+    save(address, file, limit)       the same, into an open file
     content_hash(address, sizes)     sha256, read only where the size is one of ``sizes``
 """
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from submission.transport import TIMEOUT, Unreachable, new_session
+from submission.unpack import TooLarge
 from zoo.errors import UserError
 
 PIECE = 2**20
@@ -66,7 +70,7 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
             continue
         if status < 300:
             return
-        if status < 500:
+        if status < 500 and status not in (408, 429):
             break
     else:
         raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {tries} times: "
@@ -104,7 +108,7 @@ def _reason(response: requests.Response) -> str:
 def pieces(address: str, limit: int) -> Iterator[bytes]:
     """The content at a presigned address, piece by piece, without credentials.
 
-    Raises UserError past ``limit`` bytes, Unreachable where it can't be read.
+    Raises TooLarge for more than ``limit`` bytes, Unreachable where it can't be read.
     """
     size = 0
     try:
@@ -112,11 +116,15 @@ def pieces(address: str, limit: int) -> Iterator[bytes]:
             if response.status_code >= 400:
                 raise Unreachable(f"The storage at {_host(address)} answers "
                                   f"{response.status_code} {_reason(response)}.")
+            told = response.headers.get("Content-Length", "")
+            too_large = TooLarge(f"A file at {_host(address)} is larger than the "
+                                 f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
+            if told.isdigit() and int(told) > limit:
+                raise too_large
             for piece in response.iter_content(65536):
                 size += len(piece)
                 if size > limit:
-                    raise UserError(f"A file at {_host(address)} is larger than the "
-                                    f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
+                    raise too_large
                 yield piece
     except requests.exceptions.RequestException as e:
         raise Unreachable(f"The storage at {_host(address)} can't be read "
@@ -136,14 +144,24 @@ def _open(address: str) -> requests.Response:
 
 def download(address: str, limit: int, *, tries: int = 3, pause: float = 1.0) -> bytes:
     """The content at a presigned address; at most ``limit`` bytes."""
+    file = io.BytesIO()
+    save(address, file, limit, tries=tries, pause=pause)
+    return file.getvalue()
+
+
+def save(address: str, file: IO[bytes], limit: int, *, tries: int = 3, pause: float = 1.0) -> None:
+    """Write the content at a presigned address into an empty file; at most ``limit`` bytes."""
     for turn in range(tries):
         try:
-            return b"".join(pieces(address, limit))
+            for piece in pieces(address, limit):
+                file.write(piece)
+            return
         except Unreachable:
             if turn == tries - 1:
                 raise
+            file.seek(0)
+            file.truncate()
             time.sleep(pause * 2**turn)
-    return b""
 
 
 def content_hash(address: str, sizes: Collection[int]) -> str | None:

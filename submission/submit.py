@@ -178,17 +178,22 @@ def _open_attempt(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> En
 
 def _settle(sender: Sender, entry: Entry) -> None:
     """Find out whether a cut-short attempt has a submission, and record it."""
+    last = entry.state != "sending" or old_enough(entry, sender.scale)
     row = _find(sender, entry)
-    age = _age(entry)
-    if row is None and entry.state == "sending":
+    if row is None and not last:
         sender.say("Looking for its submission; the call may still be on its way.")
-    while row is None and entry.state == "sending" and age < LEAST_AGE * sender.scale:
-        time.sleep(min(10.0, LEAST_AGE - age) * sender.scale)
+    while row is None and not last:
+        time.sleep(max(0.0, min(10.0, LEAST_AGE - _age(entry))) * sender.scale)
+        last = old_enough(entry, sender.scale)
         row = _find(sender, entry)
-        age = _age(entry)
     if row is not None:
         _record(sender, entry, state="sent", submission=row.id,
                 note="found on the platform by its name")
+
+
+def old_enough(entry: Entry, scale: float = 1.0) -> bool:
+    """Whether a call without an answer is so long ago that a look from now on is the last word."""
+    return _age(entry) >= LEAST_AGE * scale
 
 
 def _age(entry: Entry) -> float:

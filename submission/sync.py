@@ -12,7 +12,7 @@ from pathlib import Path
 from submission import storage
 from submission.codabench import Board, Client, Competition, Row
 from submission.ledger import Entry, Ledger
-from submission.submit import Parcel, inspect, record_outcome
+from submission.submit import Parcel, inspect, old_enough, record_outcome
 from submission.transport import Refused
 from submission.watch import Outcome, read
 from zoo.errors import UserError
@@ -25,7 +25,7 @@ class Change:
     """One submission after syncing: the entry, and what was done about it."""
 
     entry: Entry
-    what: str                       # unchanged, updated, added, gone, not sent
+    what: str                       # unchanged, updated, added, gone, not sent, too new to tell
 
 
 def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
@@ -34,11 +34,20 @@ def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
 
     Submissions that the ledger doesn't know are added; ``zips`` (files of ours) tell which bytes
     they were. Attempts without a submission, and submissions that the platform lost, are marked.
+    Raises UserError where a submission is just being sent with this ledger.
     """
     parcels = [inspect(path) for path in zips]
-    mine = [e for e in ledger.entries()
-            if e.host == client.host and e.competition == competition.id
-            and e.user in (None, user)]
+    with ledger.sending():
+        mine = [e for e in ledger.entries()
+                if e.host == client.host and e.competition == competition.id
+                and e.user in (None, user)]
+        return _match(client, ledger, competition, user, mine, parcels)
+
+
+def _match(client: Client, ledger: Ledger, competition: Competition, user: str, mine: list[Entry],
+           parcels: list[Parcel]) -> list[Change]:
+    # Told before the list is asked for: what was sent just now may show up in it only later.
+    young = {e.attempt for e in mine if e.state == "sending" and not old_enough(e)}
     rows = client.submissions(user, competition=competition.id)
     boards: dict[int, Board] = {}
     changes, matched = [], set()
@@ -53,7 +62,8 @@ def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
         else:
             changes.append(Change(entry, _update(ledger, entry, row, outcome)))
         matched.add(entry.attempt)
-    return changes + [_absent(client, ledger, e) for e in mine if e.attempt not in matched]
+    return changes + [_absent(client, ledger, e, e.attempt in young) for e in mine
+                      if e.attempt not in matched]
 
 
 def _entry_of(row: Row, entries: list[Entry]) -> Entry | None:
@@ -108,8 +118,10 @@ def _bytes_of(client: Client, row: Row, entries: list[Entry],
     return next((p for p in known if p.sha256 == found), None)
 
 
-def _absent(client: Client, ledger: Ledger, entry: Entry) -> Change:
-    """An attempt that the platform's list doesn't show."""
+def _absent(client: Client, ledger: Ledger, entry: Entry, young: bool) -> Change:
+    """An attempt that the platform's list doesn't show; ``young``: it may yet show up."""
+    if young:
+        return Change(entry, "too new to tell")
     if entry.submission is None:
         if entry.state == "sending":
             facts = {"state": "uploaded", "note": "no submission exists"}
@@ -127,7 +139,7 @@ def _deleted(client: Client, number: int) -> bool:
     try:
         client.submission(number)
     except Refused as e:
-        return e.status == 404
+        return e.missing
     return False
 
 

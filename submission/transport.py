@@ -6,13 +6,16 @@
     Unclear                        a call that must not be repeated was sent, and no answer came
 
 Reads, and calls that may safely be made twice, are tried again after dropped connections, 5xx,
-429 and web pages in the place of JSON. A call that must not happen twice is tried again only
-where it certainly never reached the server.
+408, 429 and web pages in the place of JSON. A call that must not happen twice is tried again only
+where it certainly never reached the server, and counts as refused only where the server itself
+said so.
 """
 
 import json
+import ssl
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -28,15 +31,21 @@ TIMEOUT = (10.0, 60.0)              # seconds to connect, seconds of silence
 LARGEST_ANSWER = 32 * 2**20         # bytes of JSON; the longest recorded answer has 0.3 MB
 LONGEST_PAUSE = 60.0                # seconds, whatever Retry-After says
 MOVED = {301, 307, 308}
+PAGES = (403, 404)                  # refusals that the server itself gives as web pages
 
 
 class Refused(UserError):
-    """The server understood and said no. ``status`` is the HTTP status, ``body`` the JSON."""
+    """The answer is no. ``status`` is the HTTP status, ``body`` the JSON; None for a web page."""
 
     def __init__(self, sentence: str, status: int, body: Any = None) -> None:
         super().__init__(sentence)
         self.status = status
         self.body = body
+
+    @property
+    def missing(self) -> bool:
+        """Whether the object isn't there: the server says so in JSON, but unknown paths in HTML."""
+        return self.status == 404 and isinstance(self.body, dict) and "detail" in self.body
 
 
 class Unreachable(UserError):
@@ -146,6 +155,11 @@ class Transport:
                 trouble = e
                 if e.arrived and not repeatable:
                     raise Unclear(e.sentence, e.status) from None
+            except Refused as e:
+                # A gateway's page doesn't tell what the server behind it did.
+                if not repeatable and e.body is None and e.status not in PAGES:
+                    raise Unclear(str(e), e.status) from None
+                raise
         sentence = trouble.sentence if trouble else f"{self.host} was not asked."
         raise Unreachable(f"{sentence} {self.tries} tries failed. Try again later.")
 
@@ -177,15 +191,17 @@ class Transport:
             return self.session.request(
                 method, url, params=params, json=body, timeout=TIMEOUT, stream=True,
                 allow_redirects=False, headers={"Accept": "application/json"})
-        except requests.exceptions.SSLError as e:
-            raise UserError(f"The certificate of {self.host} is not trusted "
-                            f"({self._clean(e)}).") from None
         except requests.exceptions.ConnectTimeout:
             raise Trouble(f"{self.host} does not answer.", arrived=False) from None
         except requests.exceptions.ConnectionError as e:
-            if isinstance(_cause(e), urllib3.exceptions.NewConnectionError):
+            causes = list(_causes(e))
+            if any(isinstance(c, ssl.SSLCertVerificationError) for c in causes):
+                raise UserError(f"The certificate of {self.host} is not trusted "
+                                f"({self._clean(e)}).") from None
+            if any(isinstance(c, urllib3.exceptions.NewConnectionError) for c in causes):
                 raise Trouble(f"{self.host} can't be reached.", arrived=False) from None
-            raise Trouble(f"The connection to {self.host} broke.", arrived=True) from None
+            raise Trouble(f"The connection to {self.host} broke.",
+                          arrived=not any(map(_in_handshake, causes))) from None
         except requests.exceptions.Timeout:
             raise Trouble(f"{self.host} fell silent.", arrived=True) from None
         except requests.exceptions.RequestException as e:
@@ -194,7 +210,7 @@ class Transport:
     def _read(self, response: requests.Response, method: str, path: str) -> Any:
         status = response.status_code
         data = self._data(response)
-        if status in (429, 500, 502, 503, 504):
+        if status in (408, 429) or status >= 500:
             raise Trouble(f"{self.host} answers {status} ({response.reason}).",
                           arrived=status != 429, status=status, wait=_retry_after(response))
         if status == 204 or (not data and status < 300):
@@ -250,9 +266,18 @@ def explain(body: Any) -> str:
     return "".join(c if c.isprintable() else " " for c in str(body)[:500])
 
 
-def _cause(e: requests.exceptions.ConnectionError) -> Any:
-    inner = e.args[0] if e.args else None
-    return getattr(inner, "reason", inner)
+def _causes(e: BaseException) -> Iterator[BaseException]:
+    """An error of requests and all that it wraps."""
+    yield e
+    for inner in (*e.args, getattr(e, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+
+
+def _in_handshake(e: BaseException) -> bool:
+    """Whether TLS was still being agreed on. Nothing of the request is sent before that is done."""
+    return any(frame.f_code.co_name == "do_handshake"
+               for frame, _ in traceback.walk_tb(e.__traceback__))
 
 
 def _retry_after(response: requests.Response) -> float:

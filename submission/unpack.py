@@ -1,12 +1,13 @@
 """Unpack a stranger's zip inside one folder, or not at all.
 
-    unpack(data, folder)     the names written; UserError for anything that would leave the folder
+    unpack(file, folder)     the names written; UserError for anything that would leave the folder
 """
 
-import io
+import os
 import stat
 import zipfile
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from zoo import files
 from zoo.errors import UserError
@@ -15,16 +16,20 @@ LARGEST = 2 * 10**9                 # bytes unpacked
 MOST = 10_000                       # files
 
 
-def unpack(data: bytes, folder: Path, limit: int = LARGEST) -> list[str]:
-    """Write the files of a zip below ``folder`` and return their names; an empty ``data`` has none.
+class TooLarge(UserError):
+    """More than is allowed; nothing of it was kept."""
+
+
+def unpack(file: IO[bytes], folder: Path, limit: int = LARGEST) -> list[str]:
+    """Write the files of a zip below ``folder`` and return their names; an empty file has none.
 
     Every name is looked at before the first file is written. Raises UserError for a damaged zip,
-    a name that points outside, a link, too many files, and more than ``limit`` bytes.
+    a name that points outside, and a link; TooLarge for too many files or bytes.
     """
-    if not data:
+    if not file.seek(0, os.SEEK_END):
         return []
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
             targets = [_target(folder, member) for member in members]
             _check_sizes(members, limit)
@@ -51,8 +56,8 @@ def _target(folder: Path, member: zipfile.ZipInfo) -> Path:
 
 def _check_sizes(members: list[zipfile.ZipInfo], limit: int) -> None:
     if len(members) > MOST or sum(member.file_size for member in members) > limit:
-        raise UserError(f"A zip from the platform unpacks to more than {limit / 1e6:.0f} MB or "
-                        f"{MOST} files. Nothing was unpacked.")
+        raise TooLarge(f"A zip from the platform unpacks to more than {limit / 1e6:.0f} MB or "
+                       f"{MOST} files. Nothing was unpacked.")
 
 
 def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, limit: int) -> int:

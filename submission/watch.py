@@ -54,8 +54,10 @@ def watch(client: Client, number: int, board: Board, *,
     while True:
         try:
             new = read(client, number, board)
-        except Unreachable:
-            new = outcome           # maintenance passes; what was seen stays true
+        except (Unreachable, Refused) as e:
+            if isinstance(e, Refused) and e.body is not None:
+                raise
+            new = outcome           # a gateway's pages pass; what was seen stays true
         if new != outcome:
             outcome, wait, last_change = new, SHORTEST, time.monotonic()
             seen(outcome)
@@ -81,7 +83,7 @@ def read(client: Client, number: int, board: Board) -> Outcome:
     try:
         row = client.submission(number)
     except Refused as e:
-        if e.status == 404:
+        if e.missing:
             return Outcome(number, "gone", note="the platform no longer has it")
         raise
     children = [client.submission(child) for child in row.children]

@@ -34,7 +34,7 @@ def command(number: int | None, host: str, everything: bool, folder: Path | None
         entry = remote.chosen_entry(remote.open_ledger(runs), client, None)
         number = int((entry and entry.submission) or 0)
     if folder:
-        written = logs.save(client, number, folder)
+        written = logs.save(client, number, folder, say=remote.progress)
         terminal.say(f"{len(written)} files are in {folder}.")
         return
     found = logs.fetch(client, number)

@@ -89,13 +89,18 @@ def open_ledger(runs: str) -> "Ledger":
 
 
 def chosen_entry(ledger: "Ledger", client: "Client", number: int | None) -> "Entry | None":
-    """The attempt with that submission; the newest submission of this host for None."""
+    """The attempt with that submission; for None the user's newest submission to this host.
+
+    The platform counts submissions up; a ledger's last line may be an older one that was added.
+    """
     mine = [e for e in ledger.entries() if e.host == client.host and e.submission is not None]
     if number is None:
+        user = client.username()
+        mine = [e for e in mine if e.user in (None, user)]
         if not mine:
             raise UserError(f"{ledger.path} holds no submission to {client.host}. Name one by its "
                             "number, or run `harness sync`.")
-        return mine[-1]
+        return max(mine, key=lambda e: int(e.submission or 0))
     return next((e for e in mine if e.submission == number), None)
 
 

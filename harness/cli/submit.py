@@ -36,7 +36,8 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
     were sent before. After a crash or a broken connection run the same command again: it looks
     for its own submission first, and sends none twice. The ledger says what exists.
 
-    Exit code: 0 with a score, 1 when the submission failed, 2 when nothing could be sent.
+    Exit code: 0 with a score, 1 without one (failed, cancelled, unscored, gone, or still running
+    when the time is up), 2 when it could not be sent or watched. With --no-wait: 0 once sent.
 
     \b
     harness submit submission.zip --competition 4430
@@ -67,9 +68,13 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
         terminal.next_command(f"harness logs {outcome.number} --to logs")
+    elif outcome.state == "gone":
+        terminal.next_command("harness sync")
+    else:
+        terminal.next_command("harness leaderboard" if outcome.state == "scored"
+                              else f"harness status {outcome.number} --watch")
+    if outcome.state != "scored" and not (no_wait and outcome.state == "running"):
         sys.exit(1)
-    terminal.next_command("harness leaderboard" if outcome.state == "scored"
-                          else f"harness status {outcome.number} --watch")
 
 
 def announce(outcome: "Outcome") -> None:

@@ -136,6 +136,23 @@ def test_scoring_without_predictions_ends_with_one_and_a_sentence(tmp_path: Path
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_predictions_that_the_zip_brought_are_not_scored(tmp_path: Path) -> None:
+    """The platform copies the zip into the output, and a failed ingestion stops nothing."""
+    for name in ("data", "ref", "res", "out", "submission"):
+        (tmp_path / name).mkdir()
+    np.save(tmp_path / "data" / "images.npy", IMAGES)
+    np.save(tmp_path / "ref" / "labels.npy", LABELS)
+    np.save(tmp_path / "res" / "predictions.npy", LABELS)
+    (tmp_path / "submission" / "model.py").write_text("raise ImportError('no such layer')")
+    for program, words in (("ingestion", ("data", "res", "submission")), ("scoring", (".", "out"))):
+        done = subprocess.run(
+            [sys.executable, str(PROGRAMS / program / f"{program}.py"),
+             *(str(tmp_path / word) for word in words)], capture_output=True, text=True)
+        assert done.returncode == 1
+    assert "ingestion's log" in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_nothing_to_score_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one picture"):
         bundle([], tmp_path / "b.zip", "x", "ab", START)

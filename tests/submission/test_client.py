@@ -2,8 +2,13 @@
 
 import contextlib
 import logging
+import os
 import pickle
+import socket
+import ssl
+import threading
 import traceback
+from pathlib import Path
 
 import pytest
 from platform_helpers import connect
@@ -27,7 +32,7 @@ def own_config(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind, more", [
     ("drop before", {}), ("drop after", {}), ("cut", {}), ("html", {}),
-    *[("status", {"status": status}) for status in (429, 500, 502, 503, 504)]])
+    *[("status", {"status": status}) for status in (408, 429, 500, 502, 503, 504, 520, 524)]])
 def test_reads_are_tried_again(platform, client, kind, more):
     platform.fault("GET", PROFILE, kind, times=3, **more)
     assert client.username() == "alice"
@@ -59,6 +64,17 @@ def test_a_submission_is_posted_again_only_where_it_never_arrived(platform, clie
     platform.fault("POST", r"^/api/submissions/$", "drop before")
     with pytest.raises(Unclear):
         client.create("some-key", 1)
+    assert platform.count("POST", r"^/api/submissions/$") == 1
+
+
+@pytest.mark.parametrize("status, error", [
+    (408, Unclear), (520, Unclear), (524, Unclear), (413, Unclear), (403, Refused),
+    (404, Refused)])
+def test_a_gateways_page_does_not_say_that_no_submission_exists(platform, client, status, error):
+    platform.fault("POST", r"^/api/submissions/$", "status", status=status)
+    with pytest.raises(error) as raised:
+        client.create("some-key", 1)
+    assert raised.value.status == status
     assert platform.count("POST", r"^/api/submissions/$") == 1
 
 
@@ -241,3 +257,63 @@ def test_children_of_others_and_strangers_are_left_out(platform):
     own = connect(platform).submissions("alice", phase=4)
     assert [row.owner for row in own] == ["alice"]
     assert own[0].parent is None
+
+CERTIFICATE = Path(__file__).with_name("self_signed.pem")      # of localhost, for tests only
+
+
+@contextlib.contextmanager
+def listener(answer):
+    """A server that gives each connection to ``answer``; yields its port and what was heard."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    answer(server.accept()[0], heard)
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], heard
+
+
+def hang_up(connection, heard):
+    heard.append(connection.recv(4096))
+    connection.close()
+
+
+def hear_and_hang_up(connection, heard):
+    """Agree on TLS, read the request, and go without an answer or a goodbye."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with contextlib.suppress(OSError):
+        secure = context.wrap_socket(connection, server_side=True)
+        heard.append(secure.recv(65536))
+        os.close(secure.detach())
+
+
+def secure_client(port):
+    return Client(Transport(f"https://localhost:{port}", None, tries=3, pause=0.001))
+
+
+def test_a_handshake_that_breaks_off_is_tried_again_even_for_a_submission():
+    for call in (lambda c: c.submission(1), lambda c: c.create("some-key", 1)):
+        with listener(hang_up) as (port, heard), pytest.raises(Unreachable, match="broke"):
+            call(secure_client(port))
+        assert len(heard) == 3
+
+
+def test_a_secure_connection_that_breaks_after_the_request_leaves_doubt(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    with listener(hear_and_hang_up) as (port, heard):
+        with pytest.raises(Unclear, match="broke"):
+            secure_client(port).create("some-key", 1)
+        assert len(heard) == 1
+        assert heard[0].startswith(b"POST /api/submissions/")
+        with pytest.raises(Unreachable, match="broke"):
+            secure_client(port).submission(1)
+    assert len(heard) == 4
+
+
+def test_a_certificate_that_nobody_vouches_for_is_a_sentence_at_the_first_try():
+    words = "certificate of https://localhost:.* not trusted"
+    with listener(hear_and_hang_up) as (port, heard), pytest.raises(UserError, match=words):
+        secure_client(port).create("some-key", 1)
+    assert heard == []

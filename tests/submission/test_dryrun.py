@@ -1,8 +1,10 @@
 """The dry run: what the platform would do, what it would refuse, and what a stranger can't do."""
 
 import contextlib
+import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -31,7 +33,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(tmp_path: Path, body: str, start: str = "pass", head: str = "import numpy as np",
-        limits: Limits | None = None, **files: str) -> DryRun:
+        limits: Limits | None = None, **files: str | bytes) -> DryRun:
     path = zips.write(tmp_path / "x.zip", {"model.py": zips.predict(body, start, head), **files})
     return dry_run(path, IMAGES, LABELS, limits=limits)
 
@@ -95,6 +97,19 @@ def test_what_the_platform_would_fail_on_is_an_error(body: str, sentence: str, t
     assert numbers(report) == {201}
     with pytest.raises(AssertionError, match=sentence):
         raise AssertionError(report.sentence)
+
+
+def test_predictions_in_the_zip_are_not_taken_for_the_models(tmp_path: Path) -> None:
+    """The platform copies the zip to where predictions are expected."""
+    own = io.BytesIO()
+    np.save(own, LABELS)
+    files = {"predictions.npy": own.getvalue(), "times.json": '{"start": 1, "predict": 1}'}
+    assert run(tmp_path, f"return {LABEL}", **files).ok
+    quiet = run(tmp_path, "import sys; sys.exit(0)", **files)
+    assert quiet.predictions is None
+    assert "ended the program" in quiet.sentence
+    folder = run(tmp_path, f"return {LABEL}", **{"predictions.npy/x": ""})
+    assert not folder.ok
 
 
 def test_the_log_holds_the_traceback(tmp_path: Path) -> None:
@@ -207,12 +222,76 @@ assert zoo.mine == 1
     assert report.ok, report.log
 
 
-def test_nothing_is_left_running(tmp_path: Path) -> None:
+@pytest.fixture(params=[*confined.WALLS, ()], ids=["processes", "network", "nothing"])
+def walled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dry run as on machines that allow less and less."""
+    if request.param and not confined.works(request.param):
+        pytest.skip("this machine doesn't allow that")
+    monkeypatch.setattr(confined, "walls", lambda: request.param)
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_nothing_is_left_running(tmp_path: Path, walled: None, session: bool) -> None:
     mark = f"left-{os.getpid()}"
     start = (f"import subprocess, sys\n"
-             f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', '{mark}'])")
+             f"subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)', "
+             f"'{mark}'], start_new_session={session})")
     assert run(tmp_path, f"return {LABEL}", start).ok
     assert not [c for c in command_lines() if mark in c]
+    assert not run(tmp_path, "import time; time.sleep(60)", start, limits=Limits(seconds=2)).ok
+    assert not [c for c in command_lines() if mark in c]
+
+
+def test_memory_is_counted_below_threads_too(tmp_path: Path, walled: None) -> None:
+    child = ("import subprocess, sys, threading\n"
+             "t = threading.Thread(target=lambda: subprocess.run([sys.executable, '-c', \"import "
+             "time; x = b'1' * (1 << 30); time.sleep(20)\"]))\nt.start()\nt.join()")
+    assert numbers(run(tmp_path, child, limits=Limits(memory=300 << 20))) == {203}
+
+
+UNIX = """
+import ctypes, _socket, socket, struct, subprocess, sys
+for attempt in (lambda: _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM).connect({path!r}),
+                lambda: _socket.socket(_socket.AF_VSOCK, _socket.SOCK_STREAM),
+                lambda: _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_DGRAM)):
+    try:
+        attempt()
+        raise SystemExit("there was a socket")
+    except PermissionError:
+        pass
+assert ctypes.CDLL(None).socket(1, 1, 0) == -1
+code = "import socket; socket.socket(socket.AF_UNIX)"
+done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+assert "PermissionError" in done.stderr, done
+one, other = socket.socketpair()
+one.send(b"inside")
+assert other.recv(9) == b"inside"
+"""
+
+
+def test_other_programs_of_this_machine_are_out_of_reach(tmp_path: Path, walled: None) -> None:
+    path = str(tmp_path / "bus")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        report = run(tmp_path, f"return {LABEL}", UNIX.format(path=path))
+        if report.confinement["network"] != "none":
+            pytest.skip("this processor's calls are unknown to the guard")
+        assert report.ok, report.log
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_without_walls_the_kernel_refuses_every_socket(tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "walls", lambda: ())
+    start = ("import _socket\ntry:\n    _socket.socket()\n    raise SystemExit('a socket')\n"
+             "except PermissionError:\n    pass")
+    report = run(tmp_path, f"return {LABEL}", start)
+    if report.confinement["network"] != "none":
+        pytest.skip("this processor's calls are unknown to the guard")
+    assert report.ok, report.log
 
 
 def test_a_dry_run_that_is_killed_takes_the_strangers_program_with_it(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def zipped(*members):
     with zipfile.ZipFile(data, "w") as archive:
         for name, text in members:
             archive.writestr(name, text)
-    return data.getvalue()
+    return data
 
 
 def test_the_participants_traceback_comes_first(client, ended):
@@ -112,6 +112,28 @@ def test_results_that_do_not_exist_are_left_out(client, ended, tmp_path):
     assert "scores.json" not in written
 
 
+def test_scores_are_saved_although_the_predictions_are_too_large(platform, client, ended, tmp_path,
+                                                                 monkeypatch):
+    """Beside the predictions lies the participant's own zip with its weights."""
+    number = ended("good", "good", phase=4, competition=3)
+    monkeypatch.setattr(logs, "LARGEST_RESULT", 10**4)
+    platform.fault("GET", r"/prediction_result/", "flood", times=2)
+    said = []
+    written = {str(p.relative_to(tmp_path)) for p in
+               logs.save(client, number, tmp_path, say=said.append)}
+    assert {f"{number + i}-scoring_result/scores.json" for i in (1, 2)} <= written
+    assert not [name for name in written if "prediction_result" in name]
+    assert len(said) == 2
+    assert f"prediction_result of submission {number + 1} is left out" in said[0]
+
+
+def test_a_result_is_not_held_in_memory(client, ended, tmp_path, monkeypatch):
+    number = ended("good")
+    monkeypatch.setattr(storage, "download", lambda *words, **more: b"")
+    assert "predictions.json" in [p.name for p in logs.save(client, number, tmp_path)]
+    assert {p.name for p in tmp_path.iterdir()} == {"scoring_result", "prediction_result"}
+
+
 def test_nothing_to_save_is_a_sentence(client, tmp_path):
     key, _ = client.announce(2, "a.zip", 5)
     with pytest.raises(UserError, match="no logs and no results yet"):
@@ -135,7 +157,7 @@ def test_a_link_in_a_zip_unpacks_nothing(tmp_path):
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "/etc")
     with pytest.raises(UserError, match="points outside"):
-        unpack(data.getvalue(), tmp_path / "inside")
+        unpack(data, tmp_path / "inside")
 
 
 def test_a_link_in_the_folder_is_not_followed(tmp_path):
@@ -154,19 +176,19 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(tmp_path):
 
 
 def test_a_zip_that_lies_about_its_sizes_is_stopped(tmp_path):
-    data = bytearray(zipped(("a", "x" * 5000)))
+    data = bytearray(zipped(("a", "x" * 5000)).getvalue())
     central = data.index(b"PK\x01\x02")
     data[central + 24:central + 28] = (10).to_bytes(4, "little")
     data[22:26] = (10).to_bytes(4, "little")
     with pytest.raises(UserError):
-        unpack(bytes(data), tmp_path / "inside", limit=1000)
+        unpack(io.BytesIO(data), tmp_path / "inside", limit=1000)
     assert not (tmp_path / "inside" / "a").exists()
 
 
 def test_what_is_no_zip_is_a_sentence_and_nothing_is_nothing(tmp_path):
     with pytest.raises(UserError, match="no readable zip"):
-        unpack(b"PK, but no zip", tmp_path)
-    assert unpack(b"", tmp_path) == []
+        unpack(io.BytesIO(b"PK, but no zip"), tmp_path)
+    assert unpack(io.BytesIO(), tmp_path) == []
 
 
 def test_a_log_without_end_is_cut_off(platform, client, ended, monkeypatch):

@@ -72,6 +72,27 @@ def test_a_failed_submission_shows_the_participants_traceback(platform, harness,
     assert Ledger("runs/ledger.jsonl").entries()[0].state == "failed"
 
 
+@pytest.mark.parametrize("name, words", [("no scores ever", "unscored"), ("stuck", "running")])
+def test_an_end_without_a_score_ends_with_code_1(platform, harness, zip_path, name, words):
+    platform.world.lives.append(life(name))
+    code, text = harness("submit", zip_path, "--competition", "1", "--force", "--timeout", "0.3")
+    assert code == 1
+    assert words in text
+    assert "harness status 1 --watch" in text
+
+
+def test_a_cancelled_and_a_deleted_submission_end_with_code_1(platform, harness, zip_path):
+    def cancel():
+        platform.world.submissions[1].cancelled = True
+    look = r"^/api/submissions/1/"
+    platform.fault("GET", look, "call", call=cancel)
+    code, text = harness("submit", zip_path, "--competition", "1", "--force")
+    assert (code, "cancelled" in text) == (1, True)
+    platform.fault("GET", r"^/api/submissions/2/", "call", call=platform.world.submissions.clear)
+    code, text = harness("submit", zip_path, "--competition", "1", "--force")
+    assert (code, "gone" in text) == (1, True)
+
+
 def test_a_closed_phase_ends_with_code_2(harness, zip_path):
     code, text = harness("submit", zip_path, "--competition", "4", "--phase", "past", "--force")
     assert code == 2
@@ -184,6 +205,26 @@ def test_sync_adds_what_it_finds(platform, harness, client):
     assert code == 0
     assert "added" in text
     assert len(Ledger("runs/ledger.jsonl").entries()) == 1
+
+
+def test_the_newest_submission_is_the_platforms_newest_of_this_user(platform, harness, zip_path):
+    """Sync adds older ones, and colleagues may share a ledger."""
+    platform.world.lives.append(life("raises"))
+    harness("submit", zip_path, "--competition", "1", "--force")
+    ledger = Ledger("runs/ledger.jsonl")
+    newest, = ledger.entries()
+    ledger.append(newest.attempt, submission=3)
+    platform.world.submissions[3] = platform.world.submissions.pop(1)
+    platform.world.submissions[3].id = 3
+    for number, user in ((2, "alice"), (9, "bob")):
+        ledger.append(f"added {number}", state="scored", host=platform.host, submission=number,
+                      user=user)
+    code, text = harness("status")
+    assert code == 0
+    assert "harness logs 3" in text
+    code, text = harness("logs")
+    assert code == 0
+    assert "of submission 3" in text
 
 
 def test_login_keeps_a_token_that_the_other_commands_use(platform, harness, monkeypatch, tmp_path):

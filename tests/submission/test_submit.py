@@ -132,7 +132,8 @@ def test_a_lost_ledger_sends_nothing_twice(platform, sender, parcel, tmp_path):
 
 @pytest.mark.parametrize("kind, more", [
     ("drop after", {}), ("status after", {"status": 500}), ("status after", {"status": 502}),
-    ("status after", {"status": 504}), ("status after", {"status": 200}), ("cut", {})])
+    ("status after", {"status": 504}), ("status after", {"status": 200}), ("cut", {}),
+    *[("status after", {"status": status}) for status in (408, 413, 520, 524)]])
 def test_a_created_submission_without_an_answer_is_found_not_repeated(platform, sender, parcel,
                                                                       kind, more):
     platform.fault("POST", CREATE, kind, **more)
@@ -144,7 +145,8 @@ def test_a_created_submission_without_an_answer_is_found_not_repeated(platform, 
 
 
 @pytest.mark.parametrize("kind, more", [
-    ("drop before", {}), ("status", {"status": 500}), ("status", {"status": 503}), ("html", {})])
+    ("drop before", {}), ("status", {"status": 500}), ("status", {"status": 503}), ("html", {}),
+    ("status", {"status": 408}), ("status", {"status": 524})])
 def test_a_submission_that_never_happened_is_sent_by_the_next_run(platform, sender, parcel, kind,
                                                                   more):
     platform.fault("POST", CREATE, kind, **more)
@@ -217,7 +219,8 @@ def test_an_upload_that_was_deleted_meanwhile_is_made_again(platform, sender, pa
 
 
 @pytest.mark.parametrize("kind, more", [
-    ("cut body", {}), ("drop before", {}), ("drop after", {}), ("status", {"status": 503})])
+    ("cut body", {}), ("drop before", {}), ("drop after", {}), ("status", {"status": 503}),
+    ("status", {"status": 408}), ("status", {"status": 429})])
 def test_a_broken_upload_is_made_again_from_the_start(platform, sender, parcel, kind, more):
     platform.fault("PUT", r"^/private/dataset", kind, times=2, **more)
     go(sender, parcel)

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from platform_helpers import SCALE, connect, make_zip
 
+from submission import submit
 from submission.ledger import Ledger
 from submission.submit import Sender, finish, inspect, send
 from submission.sync import known_zips, sync
@@ -54,12 +55,28 @@ def test_an_attempt_cut_short_after_the_post_gets_its_submission(platform, clien
     assert matched(client, sender.ledger) == [("updated", "scored", 0.94)]
 
 
-def test_an_attempt_cut_short_before_the_post_has_none(platform, client, sender, parcel):
+def test_an_attempt_cut_short_before_the_post_has_none(platform, client, sender, parcel,
+                                                       monkeypatch):
+    monkeypatch.setattr(submit, "LEAST_AGE", 0.0)
     platform.fault("POST", r"^/api/submissions/$", "drop before")
     with pytest.raises(UserError):
         go(sender, parcel)
     assert matched(client, sender.ledger) == [("not sent", "uploaded", None)]
     assert sender.ledger.entries()[0].state == "uploaded"
+
+
+def test_an_attempt_that_may_still_arrive_is_left_to_be_waited_for(platform, client, sender,
+                                                                   parcel):
+    platform.fault("POST", r"^/api/submissions/$", "drop before")
+    with pytest.raises(UserError):
+        go(sender, parcel)
+    assert matched(client, sender.ledger) == [("too new to tell", "sending", None)]
+    assert sender.ledger.entries()[0].state == "sending"
+
+
+def test_nothing_is_settled_while_a_submission_is_being_sent(client, sender):
+    with sender.ledger.sending(), pytest.raises(UserError, match="under way"):
+        matched(client, sender.ledger)
 
 
 def test_a_submission_made_by_hand_is_added_and_recognised_by_its_bytes(platform, client, ledger,
@@ -97,6 +114,13 @@ def test_a_deleted_submission_is_marked_and_its_score_kept(platform, client, sen
     platform.world.submissions.clear()
     assert matched(client, sender.ledger) == [("gone", "gone", 0.94)]
     assert matched(client, sender.ledger) == [("unchanged", "gone", 0.94)]
+
+
+def test_a_web_page_with_404_marks_nothing_as_gone(platform, client, sender, parcel):
+    finish(sender, go(sender, parcel))
+    platform.world.submissions.clear()
+    platform.fault("GET", r"^/api/submissions/\d+/", "status", status=404)
+    assert matched(client, sender.ledger) == [("unchanged", "scored", 0.94)]
 
 
 def test_others_submissions_are_not_ours(platform, ledger, tmp_path):

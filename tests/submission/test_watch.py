@@ -6,6 +6,7 @@ from server.lives import Frame, life
 
 from submission import watch as watching
 from submission.codabench import Board, column_scores, parse_board, parse_row
+from submission.transport import Refused
 from submission.watch import Outcome, patience, watch
 
 BOARD = Board(("accuracy", "n_rows"), "accuracy")
@@ -134,6 +135,17 @@ def test_maintenance_in_between_is_sat_out(platform, client, submitted):
     platform.fault("GET", r"^/api/submissions/\d+/", "html", times=12, skip=2)
     outcome, _ = seen_by(client, number)
     assert outcome.state == "scored"
+
+
+def test_a_web_page_with_404_in_between_is_not_an_end(platform, client, submitted):
+    """The platform says in JSON that it lacks an object; pages come from elsewhere."""
+    number = submitted("good")
+    platform.fault("GET", r"^/api/submissions/\d+/", "status", status=404, skip=2)
+    outcome, _ = seen_by(client, number)
+    assert outcome.state == "scored"
+    platform.fault("GET", r"^/api/submissions/\d+/", "status", status=404)
+    with pytest.raises(Refused, match="404"):
+        watching.read(client, number, BOARD)
 
 
 def test_a_parent_waits_for_its_children(client, submitted):

@@ -18,6 +18,9 @@ import numpy as np
 
 
 def main(given: Path, output: Path, submission: Path) -> None:
+    # The platform copies the submission's own files there first; they are no predictions.
+    for name in ("predictions.npy", "times.json"):
+        (output / name).unlink(missing_ok=True)
     images = np.load(given / "images.npy", allow_pickle=False)
     started = time.perf_counter()
     os.chdir(submission)
