@@ -192,7 +192,7 @@ def missing_file(f: Facts) -> Iterator[str]:
             continue
         stem = file.pattern.replace("\\", "/").split("/")[-1]
         other = f.named(stem)
-        near = difflib.get_close_matches(stem, [n.split("/")[-1] for n in f.archive.names], n=1,
+        near = difflib.get_close_matches(stem, [n.split("/")[-1] for n in f.names], n=1,
                                          cutoff=0.4)
         hint = (f"it holds {other}, elsewhere or spelled otherwise" if other else
                 f"the nearest is {near[0]}" if near else "nothing resembles it")

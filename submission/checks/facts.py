@@ -9,6 +9,8 @@ from submission.checks.networks import Network, networks
 from submission.checks.source import Source
 
 POINTER = b"version https://git-lfs"
+RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/",
+           "__pycache__/", ".git/", ".venv/")
 
 
 @dataclass
@@ -25,8 +27,13 @@ class Facts:
             return None
 
     @cached_property
+    def names(self) -> list[str]:
+        """The files that somebody meant to send: without what systems and editors add."""
+        return [n for n in self.archive.names if not rubbish(n)]
+
+    @cached_property
     def networks(self) -> list[Network]:
-        return networks(self.archive)
+        return networks(self.archive, self.names)
 
     @cached_property
     def keras(self) -> tuple[int, ...]:
@@ -35,8 +42,8 @@ class Facts:
 
     @cached_property
     def pointers(self) -> list[str]:
-        return [i.filename for i in self.archive.entries
-                if i.file_size < 1024 and self.archive.read(i.filename, 64).startswith(POINTER)]
+        return [n for n in self.names if self.archive.sizes[n] < 1024
+                and self.archive.read(n, 64).startswith(POINTER)]
 
     def named(self, name: str) -> str | None:
         """The entry that ``name`` or a pattern in model.py means, None where there is none."""
@@ -44,12 +51,17 @@ class Facts:
 
         wanted = name.replace("\\", "/").removeprefix("./").lower()
         wanted = wanted.replace("[", "[[]") if "*" not in wanted else wanted
-        for entry in self.archive.names:
+        for entry in self.names:
             if fnmatch.fnmatch(entry.lower(), wanted) or (
                     "/" not in wanted and fnmatch.fnmatch(entry.lower().split("/")[-1], wanted)) \
                     or ("*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
                 return entry
         return None
+
+
+def rubbish(name: str) -> bool:
+    """Whether a system or an editor put the file there; ._NAME is what macOS keeps beside NAME."""
+    return any(r in name for r in RUBBISH) or name.split("/")[-1].startswith("._")
 
 
 def number(version: str) -> tuple[int, ...]:

@@ -95,7 +95,7 @@ def nested(f: Facts) -> Iterator[str]:
 
 def foreign(f: Facts) -> Iterator[str]:
     text = "\n".join(f.archive.read(n).decode("utf-8", "replace")
-                     for n in f.archive.names if n.endswith(".py"))
+                     for n in f.names if n.endswith(".py"))
     for network in whole(f):
         for kind in sorted({o.kind for o in network.layers if o.foreign}):
             if not re.search(rf"\b{re.escape(kind)}\b", text):
@@ -219,7 +219,7 @@ def slow_network(f: Facts) -> Iterator[str]:
 
 
 def pickles(f: Facts) -> Iterator[str]:
-    for name in f.archive.names:
+    for name in f.names:
         if name.lower().endswith((".pkl", ".pickle", ".joblib", ".pt", ".pth")):
             yield f"{name} is a pickle: it runs code when opened and needs the same packages."
 

@@ -101,10 +101,10 @@ class Network:
         return sorted({o.kind for o in objects(self.compiled, "", 0) if o.foreign})
 
 
-def networks(archive: Archive) -> list[Network]:
-    """What is known of every Keras file in the archive."""
+def networks(archive: Archive, names: list[str]) -> list[Network]:
+    """What is known of every Keras file among ``names``."""
     found = []
-    for name in archive.names:
+    for name in names:
         low = name.lower()
         if low.endswith(".keras"):
             found.append(read_keras(archive, name))

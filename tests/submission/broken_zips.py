@@ -88,6 +88,8 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "notebook's module": (26, lambda: usual(head=HEAD + "\nfrom google.colab import drive")),
     "keras_cv": (27, lambda: usual(head=HEAD + "\nimport keras_cv")),
     "no weight file": (28, lambda: without("weights.keras")),
+    "weights only in a checkpoint": (28, lambda: {
+        **without("weights.keras"), ".ipynb_checkpoints/weights.keras": keras_file()}),
     "other file": (28, lambda: {"model.py": usual()["model.py"], "first.keras": keras_file()}),
     "blank in the name": (28, lambda: {"model.py": usual()["model.py"],
                                        "weights .keras": keras_file()}),

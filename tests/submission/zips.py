@@ -293,11 +293,20 @@ if __name__ == "__main__":
 ''', "final.keras": keras_file(), "config.json": '{"classes": [0, 1, 2, 3, 4, 5, 6, 7]}'}
 
 
+def from_a_mac() -> Files:
+    """Finder and Jupyter leave copies behind that bear the names of weights and code."""
+    twin = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(131)
+    return {**template(), "__MACOSX/._model.py": twin, "__MACOSX/._weights.keras": twin,
+            "._weights.keras": twin, "__MACOSX/._old.npz": b"", "__MACOSX/._net.pkl": twin,
+            ".ipynb_checkpoints/old-checkpoint.keras": "junk"}
+
+
 GOOD: dict[str, Callable[[], Files]] = {
     "the organisers' template": template, "weights.h5": weights_h5, "SavedModel": saved_model,
     "several files": several_files, "nested predict": nested_predict, "augmented": augmented,
     "ensemble": ensemble, "numpy only": numpy_only, "custom layer": custom_layer,
     "legacy h5": legacy_h5, "documented": documented,
+    "from a Mac": from_a_mac,
 }
 
 
