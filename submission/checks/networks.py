@@ -41,10 +41,13 @@ with h5py.File(sys.argv[1], "r") as f:
 
 @dataclass(frozen=True)
 class Layer:
-    """One object in a configuration: its class, where Keras looks for it, and its settings."""
+    """One object in a configuration: its class, where Keras looks for it, and its settings.
+
+    module: "" where the file names none, as .h5 files don't; None where it says that there is none.
+    """
 
     kind: str
-    module: str
+    module: str | None
     registered: str
     config: dict[str, Any]
     parent: str
@@ -52,8 +55,11 @@ class Layer:
     @property
     def foreign(self) -> bool:
         """Whether the class isn't Keras' own."""
-        if self.registered and ">" in self.registered:
+        if ">" in self.registered:
             return not self.registered.startswith("keras>")
+        # Of a class from a notebook, whose module is __main__, Keras keeps the bare name alone.
+        if self.module is None:
+            return bool(self.registered)
         return bool(self.module) and self.module.split(".")[0] not in KERAS
 
 
@@ -171,7 +177,8 @@ def objects(value: Any, parent: str, depth: int) -> Iterator[Layer]:
         kind = value.get("class_name")
         if isinstance(kind, str) and kind != "__keras_tensor__":
             config = value.get("config")
-            yield Layer(kind, str(value.get("module") or ""),
+            module = value.get("module", "")
+            yield Layer(kind, None if module is None else str(module),
                         str(value.get("registered_name") or ""),
                         config if isinstance(config, dict) else {}, parent)
             parent = kind

@@ -12,6 +12,7 @@ from zips import (
     keras_file,
     layer,
     network,
+    own_layer,
     predict,
     saved_model,
     usual,
@@ -115,12 +116,15 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "foreign layer": (44, lambda: usual(config=network(
         layer("RandAugment", module="keras_cv.layers", registered="keras_cv>RandAugment")))),
     "not registered": (45, lambda: usual(head=HEAD + "\nclass Mask(keras.layers.Layer):\n    pass",
-                                         config=network(layer("Mask", module="__main__")))),
+                                         config=network(own_layer("Mask")))),
+    "layer of the notebook": (44, lambda: usual(config=network(own_layer("Mask")))),
+    "network of an own class": (44, lambda: usual(config={
+        **network(layer("Dense")), "module": None, "class_name": "Net", "registered_name": "Net"})),
     "Lambda": (46, lambda: usual(config=network(layer("Lambda", function=CODED)))),
     "augmentation": (48, lambda: usual(config=network(layer("RandomFlip")))),
     "optimizer": (49, lambda: usual(compiled={"optimizer": {"class_name": "Adam", "config": {}}})),
     "custom loss": (50, lambda: usual(compiled={"loss": {
-        "module": "__main__", "class_name": "Focal", "registered_name": "Focal", "config": {}}})),
+        "module": None, "class_name": "Focal", "registered_name": "Focal", "config": {}}})),
     "mixed precision": (51, lambda: usual(config=network(layer("Dense", dtype={
         "class_name": "DTypePolicy", "config": {"name": "mixed_float16"}})))),
     "weights as a network": (52, lambda: {"model.py": usual()["model.py"].replace(  # type: ignore

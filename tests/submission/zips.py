@@ -38,6 +38,11 @@ def layer(kind: str, **config: Any) -> dict[str, Any]:
             "registered_name": config.pop("registered", None)}
 
 
+def own_layer(kind: str, registered: str | None = None, **config: Any) -> dict[str, Any]:
+    """A layer of a class that a notebook defined, as Keras 3.4.1 writes it."""
+    return layer(kind, module=None, registered=registered or kind, **config)
+
+
 def network(*layers: dict[str, Any], kind: str = "Functional") -> dict[str, Any]:
     rows = [layer("InputLayer"), *layers]
     return {"module": "keras", "class_name": kind, "registered_name": kind,
@@ -230,7 +235,7 @@ class Squeeze(keras.layers.Layer):
     def call(self, x):
         return x * tf.reduce_mean(x, (1, 2), keepdims=True)
 '''
-    own = layer("Squeeze", module=None, registered="cells>Squeeze")
+    own = own_layer("Squeeze", "cells>Squeeze")
     return usual(head=head, config=network(own, layer("Dense", activation="softmax")))
 
 
