@@ -310,11 +310,10 @@ def side_effects(f: Facts) -> Iterator[str]:
 def wrong_call(f: Facts) -> Iterator[str]:
     """Calls of the file's own functions and methods with arguments that these don't take."""
     for s in source(f):
-        functions = {n.name: n for n in s.tree.body if isinstance(n, ast.FunctionDef)}
         for _, call in s.calls:
             target = call.func
-            if isinstance(target, ast.Name) and target.id in functions and not local(s, target):
-                called, skip = functions[target.id], 0
+            if isinstance(target, ast.Name) and target.id in s.functions and not local(s, target):
+                called, skip = s.functions[target.id], 0
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) \
                     and target.value.id == "self" and in_model(s, call):
                 method = s.method(target.attr)

@@ -112,7 +112,7 @@ def unregistered(f: Facts) -> Iterator[str]:
     for network in whole(f):
         for kind in sorted({o.kind for o in network.layers if o.foreign}):
             if re.search(rf"\b{re.escape(kind)}\b", text) and not helped \
-                    and kind in f.source.classes:
+                    and (kind in f.source.classes or kind in f.source.functions):
                 yield f"{network.name} holds a {kind}, which model.py defines but doesn't register."
 
 

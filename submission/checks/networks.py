@@ -22,6 +22,23 @@ from submission.archive import DAMAGES, EXPANSION, Archive
 CONFIG = 64 << 20       # bytes of JSON that are read
 SECONDS = 60.0
 KERAS = ("keras", "builtins", "tf_keras", "tensorflow")  # modules whose classes are Keras' own
+# The functions and losses that Keras 3.4.1 finds by a bare name.
+ACTIVATIONS = {
+    "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "leaky_relu", "linear",
+    "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus",
+    "softsign", "swish", "tanh"}
+LOSSES = {
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+    "categorical_hinge", "categorical_focal_crossentropy", "cosine_similarity", "ctc", "dice",
+    "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "poisson", "squared_hinge",
+    "mean_squared_logarithmic_error", "sparse_categorical_crossentropy", "tversky"}
+METRICS = {
+    "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"}
+SHORT_LOSSES = {
+    "bce", "kld", "mae", "mape", "mse", "msle", "BCE", "KLD", "MAE", "MAPE", "MSE", "MSLE"}
+FUNCTIONS = ACTIVATIONS | LOSSES | METRICS
 H5 = b"\x89HDF\r\n\x1a\n"
 READ_H5 = """
 import json, sys
@@ -104,7 +121,13 @@ class Network:
     @property
     def custom_compile(self) -> list[str]:
         """Losses, metrics and optimizers that are not Keras' own."""
-        return sorted({o.kind for o in objects(self.compiled, "", 0) if o.foreign})
+        found = {o.kind for o in objects(self.compiled, "", 0) if o.foreign}
+        # An .h5 file holds a loss by its name alone; a class's name begins with a capital letter.
+        loss = self.compiled.get("loss") if isinstance(self.compiled, dict) else None
+        if self.kind == "h5" and isinstance(loss, str) and loss[:1].islower() \
+                and loss not in LOSSES | SHORT_LOSSES:
+            found.add(loss)
+        return sorted(found)
 
 
 def networks(archive: Archive, names: list[str]) -> list[Network]:
@@ -177,9 +200,13 @@ def objects(value: Any, parent: str, depth: int) -> Iterator[Layer]:
         kind = value.get("class_name")
         if isinstance(kind, str) and kind != "__keras_tensor__":
             config = value.get("config")
-            module = value.get("module", "")
-            yield Layer(kind, None if module is None else str(module),
-                        str(value.get("registered_name") or ""),
+            module, registered = value.get("module", ""), str(value.get("registered_name") or "")
+            if kind == "function" and isinstance(config, str):
+                # Of functions, their own or Keras', the file says no more than the name.
+                kind = config.split(">")[-1]
+                if module == "builtins":
+                    module, registered = "keras" if config in FUNCTIONS else None, config
+            yield Layer(kind, None if module is None else str(module), registered,
                         config if isinstance(config, dict) else {}, parent)
             parent = kind
         for key, item in value.items():

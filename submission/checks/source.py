@@ -70,6 +70,11 @@ class Source:
         return {n.name: n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)}
 
     @cached_property
+    def functions(self) -> dict[str, ast.FunctionDef]:
+        """The functions of the module itself, not those inside classes and functions."""
+        return {n.name: n for n in self.tree.body if isinstance(n, ast.FunctionDef)}
+
+    @cached_property
     def bound(self) -> set[str]:
         """Names that the module itself defines, by import, assignment, def or class."""
         return defined(symtable.symtable(self.text, "model.py", "exec"))

@@ -6,8 +6,10 @@ from zips import (
     ARGMAX,
     HEAD,
     LOAD,
+    PLAIN,
     TEMPLATE,
     Files,
+    function,
     h5_file,
     keras_file,
     layer,
@@ -118,6 +120,11 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "not registered": (45, lambda: usual(head=HEAD + "\nclass Mask(keras.layers.Layer):\n    pass",
                                          config=network(own_layer("Mask")))),
     "layer of the notebook": (44, lambda: usual(config=network(own_layer("Mask")))),
+    "activation of the notebook": (44, lambda: usual(config=network(
+        layer("Dense", activation=function("my_mish"))))),
+    "activation not registered": (45, lambda: usual(
+        head=HEAD + "\ndef my_mish(x):\n    return x",
+        config=network(layer("Dense", activation=function("my_mish"))))),
     "network of an own class": (44, lambda: usual(config={
         **network(layer("Dense")), "module": None, "class_name": "Net", "registered_name": "Net"})),
     "Lambda": (46, lambda: usual(config=network(layer("Lambda", function=CODED)))),
@@ -125,6 +132,12 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "optimizer": (49, lambda: usual(compiled={"optimizer": {"class_name": "Adam", "config": {}}})),
     "custom loss": (50, lambda: usual(compiled={"loss": {
         "module": None, "class_name": "Focal", "registered_name": "Focal", "config": {}}})),
+    "custom loss function": (50, lambda: usual(compiled={"loss": function("focal_loss")})),
+    "custom metric": (50, lambda: usual(compiled={
+        "loss": "categorical_crossentropy", "metrics": ["accuracy", function("macro_f1")]})),
+    "custom loss in .h5": (50, lambda: {
+        "model.py": str(usual()["model.py"]).replace("weights.keras", "net.h5"),
+        "net.h5": h5_file(PLAIN, {"loss": "focal_loss"})}),
     "mixed precision": (51, lambda: usual(config=network(layer("Dense", dtype={
         "class_name": "DTypePolicy", "config": {"name": "mixed_float16"}})))),
     "weights as a network": (52, lambda: {"model.py": usual()["model.py"].replace(  # type: ignore

@@ -43,6 +43,12 @@ def own_layer(kind: str, registered: str | None = None, **config: Any) -> dict[s
     return layer(kind, module=None, registered=registered or kind, **config)
 
 
+def function(name: str) -> dict[str, Any]:
+    """A function as Keras 3.4.1 writes it, be it a notebook's or Keras' own."""
+    return {"module": "builtins", "class_name": "function", "config": name,
+            "registered_name": "function"}
+
+
 def network(*layers: dict[str, Any], kind: str = "Functional") -> dict[str, Any]:
     rows = [layer("InputLayer"), *layers]
     return {"module": "keras", "class_name": kind, "registered_name": kind,
@@ -62,7 +68,7 @@ def keras_file(config: Any = PLAIN, version: str = "3.4.1", compiled: Any = None
     return stream.getvalue()
 
 
-def h5_file(config: Any = None, **groups: Any) -> bytes:
+def h5_file(config: Any = None, compiled: Any = None, **groups: Any) -> bytes:
     """An .h5 file: a whole model where there is a configuration, weights alone otherwise."""
     import h5py
 
@@ -71,6 +77,8 @@ def h5_file(config: Any = None, **groups: Any) -> bytes:
         if config is not None:
             f.attrs["model_config"] = json.dumps(config)
             f.attrs["keras_version"] = "3.4.1"
+        if compiled is not None:
+            f.attrs["training_config"] = json.dumps(compiled)
         for name in groups or {"layers": None}:
             f.create_group(name)
     return stream.getvalue()
@@ -239,6 +247,21 @@ class Squeeze(keras.layers.Layer):
     return usual(head=head, config=network(own, layer("Dense", activation="softmax")))
 
 
+def compiled_with_functions() -> Files:
+    """Keras' own functions and a registered one, which the file holds by their names."""
+    head = HEAD + '''
+
+@keras.saving.register_keras_serializable(package="cells")
+def soft_clip(x):
+    return tf.minimum(x, 6.0)
+'''
+    config = network(layer("Dense", activation=function("cells>soft_clip")),
+                     layer("Activation", activation=function("gelu")))
+    return usual(head=head, config=config, compiled={
+        "loss": function("categorical_crossentropy"),
+        "metrics": ["accuracy", function("top_k_categorical_accuracy")]})
+
+
 def legacy_h5() -> Files:
     head = '''
 try:
@@ -260,7 +283,8 @@ labels = np.argmax(probabilities, axis=1)
 print(f"predicted {len(labels)} pictures with model.h5")
 return labels
 '''
-    return {"model.py": predict(body, start, head), "model.h5": h5_file(PLAIN)}
+    return {"model.py": predict(body, start, head),
+            "model.h5": h5_file(PLAIN, {"loss": "focal_loss"})}
 
 
 def documented() -> Files:
@@ -311,7 +335,7 @@ GOOD: dict[str, Callable[[], Files]] = {
     "several files": several_files, "nested predict": nested_predict, "augmented": augmented,
     "ensemble": ensemble, "numpy only": numpy_only, "custom layer": custom_layer,
     "legacy h5": legacy_h5, "documented": documented,
-    "from a Mac": from_a_mac,
+    "from a Mac": from_a_mac, "compiled with functions": compiled_with_functions,
 }
 
 
