@@ -82,7 +82,7 @@ def rubbish(f: Facts) -> Iterator[str]:
 
 def unused(f: Facts) -> Iterator[str]:
     """Weights that model.py never names: old ones, or ones that it should have loaded."""
-    if f.source is None or any("*" in file.pattern for file in f.source.files):
+    if f.source is None or any("*" in file.pattern for paths in f.paths for file in paths.files):
         return
     code = " ".join(f.archive.read(n).decode("utf-8", "replace")
                     for n in f.names if n.endswith(".py"))

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 
 from submission.checks.facts import Facts
-from submission.checks.source import FileName, Source, locals_of
+from submission.checks.paths import FileName
+from submission.checks.source import Source, locals_of
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 # What comes with TensorFlow and Keras; a model.py can count on these.
@@ -182,8 +183,8 @@ def unproven_module(f: Facts) -> Iterator[str]:
 
 
 def opened(f: Facts) -> Iterator[FileName]:
-    for s in source(f):
-        yield from s.files
+    for paths in f.paths:
+        yield from paths.files
 
 
 def missing_file(f: Facts) -> Iterator[str]:
@@ -216,7 +217,7 @@ def found(f: Facts, file: FileName) -> bool:
 def doubtful_file(f: Facts) -> Iterator[str]:
     for file in opened(f):
         if (not file.sure or "*" in file.pattern) and f.named(file.pattern) is None \
-                and not foreign(file):
+                and not (foreign(file) and (file.sure or file.harmless)):
             yield f"Line {file.line} of model.py may open {file.pattern!r}; no such file is there."
 
 
@@ -253,27 +254,28 @@ def end_of_path(node: ast.AST) -> str | None:
 
 
 def elsewhere(f: Facts) -> Iterator[str]:
-    for s in source(f):
-        for node in s.walk(ast.Constant):
+    for paths in f.paths:
+        for node in paths.source.walk(ast.Constant):
             if not isinstance(node, ast.Constant):
                 continue
             text = node.value
             if isinstance(text, str) and "\n" not in text and ELSEWHERE.search(text) \
-                    and not s.guarded(node):
+                    and paths.opened(node):
                 yield f"Line {node.lineno} of model.py points to {text!r}, on another machine."
 
 
 def above(f: Facts) -> Iterator[str]:
     for file in opened(f):
-        if file.pattern.startswith("../") and f.named(file.pattern.split("/")[-1]) is None:
+        if file.sure and file.pattern.startswith("../") \
+                and f.named(file.pattern.split("/")[-1]) is None:
             yield f"Line {file.line} opens {file.pattern!r}, above the archive's folder."
 
 
 def bare_name(f: Facts) -> Iterator[str]:
-    for s in source(f):
-        if "__file__" in s.text or "getcwd" in s.text:
+    for paths in f.paths:
+        if "__file__" in paths.source.text or "getcwd" in paths.source.text:
             continue
-        for file in s.files:
+        for file in paths.files:
             if f.named(file.pattern) and not file.pattern.startswith("/"):
                 yield (f"Line {file.line} opens {file.pattern!r}, which works only in the "
                        "archive's own folder.")

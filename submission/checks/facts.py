@@ -6,6 +6,7 @@ from functools import cached_property
 from submission import runtimes
 from submission.archive import Archive
 from submission.checks.networks import Network, networks
+from submission.checks.paths import Paths
 from submission.checks.source import Source
 
 POINTER = b"version https://git-lfs"
@@ -25,6 +26,10 @@ class Facts:
             return Source(text) if text is not None else None
         except (SyntaxError, ValueError, RecursionError):
             return None
+
+    @cached_property
+    def paths(self) -> list[Paths]:
+        return [Paths(self.source)] if self.source else []
 
     @cached_property
     def names(self) -> list[str]:
@@ -50,11 +55,10 @@ class Facts:
         import fnmatch
 
         wanted = name.replace("\\", "/").removeprefix("./").lower()
-        wanted = wanted.replace("[", "[[]") if "*" not in wanted else wanted
+        wanted = wanted.replace("[", "[[]")
         for entry in self.names:
-            if fnmatch.fnmatch(entry.lower(), wanted) or (
-                    "/" not in wanted and fnmatch.fnmatch(entry.lower().split("/")[-1], wanted)) \
-                    or ("*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
+            if any(fnmatch.fnmatch(entry.lower(), w) for w in (wanted, f"*/{wanted}")) or (
+                    "*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
                 return entry
         return None
 

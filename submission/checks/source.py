@@ -5,29 +5,12 @@ import builtins
 import re
 import symtable
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
-FILES = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".pickle", ".joblib", ".json", ".pt",
-         ".pth", ".ckpt", ".tflite", ".pb", ".onnx", ".yaml", ".yml", ".txt", ".csv", ".mat",
-         ".bin", ".index", ".safetensors")
 MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loader__", "__path__",
           "__builtins__", "__annotations__", "__debug__", "__class__", "__module__",
           "__qualname__", "__dict__"}
-TELLING = {"print", "debug", "info", "warning", "warn", "error", "exception", "log"}
-WRITING = ("save", "dump", "to_", "write", "plot", "export")
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True)
-class FileName:
-    """A string that names a file. pattern: with "*" for what isn't known; sure: nothing excuses it.
-    """
-
-    pattern: str
-    line: int
-    sure: bool
-    call: str
 
 
 class Source:
@@ -203,49 +186,24 @@ class Source:
             inner = outer
         return False
 
-    @cached_property
-    def files(self) -> list[FileName]:
-        """Every string that names a file which the platform's run would open."""
-        found = []
-        for node in self.walk(ast.AST):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                pattern = node.value
-            elif isinstance(node, ast.JoinedStr):
-                pattern = "".join(str(v.value) if isinstance(v, ast.Constant) else "*"
-                                  for v in node.values)
-            else:
-                continue
-            stem = pattern.replace("\\", "/").rsplit("/", 1)[-1]
-            if not stem.lower().endswith(FILES) or stem.lower() in FILES or "\n" in pattern \
-                    or "://" in pattern or isinstance(self.parents[node], ast.JoinedStr):
-                continue
-            item = self._file(node, pattern)
-            if item:
-                found.append(item)
-        return found
+    def own(self, call: ast.Call) -> ast.FunctionDef | None:
+        """The function or method of the file itself that is called."""
+        target = call.func
+        if isinstance(target, ast.Name):
+            return self.functions.get(target.id)
+        if isinstance(target, ast.Attribute) and ast.unparse(target.value) in ("self", "cls"):
+            owner = next((o for o in self.around(call) if isinstance(o, ast.ClassDef)), None)
+            method = self._method(owner, target.attr, 0)
+            return method if isinstance(method, ast.FunctionDef) else None
+        return None
 
-    def _file(self, node: ast.AST, pattern: str) -> FileName | None:
-        call, sure = "", True
-        for outer in self.around(node):
-            if isinstance(outer, ast.Expr) and outer.value is node:
-                return None
-            if isinstance(outer, ast.Raise | ast.Assert):
-                return None
-            if isinstance(outer, ast.Call):
-                name = self.name(outer.func).split(".")[-1] or "()"
-                if name in TELLING or name.startswith(WRITING) or opens_to_write(name, outer):
-                    return None
-                sure = sure and name not in ("exists", "isfile", "is_file", "endswith", "replace")
-                call = call if call and call not in ("join", "Path", "str") else name
-            if isinstance(outer, ast.Compare | ast.stmt):
-                sure = sure and not isinstance(outer, ast.Compare)
-                break
-        return FileName(pattern, getattr(node, "lineno", 0), sure and not self.guarded(node), call)
+    def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
     def guarded(self, node: ast.AST) -> bool:
         """Whether a missing file would do no harm: in a try, or asked for before."""
         return self.tried(node, "OSError", "IOError", "FileNotFoundError") or any(
-            isinstance(o, ast.If | ast.IfExp) and re.search("exists|isdir|is_dir|isfile|is_file",
+            isinstance(o, ast.If | ast.IfExp) and re.search("exists|is_?dir|is_?file|listdir|glob",
                                                             ast.unparse(o.test))
             for o in self.around(node))
 
@@ -277,13 +235,6 @@ def special(owner: ast.ClassDef) -> list[ast.AST]:
     """Methods that Python or Keras call by themselves."""
     return [n for n in owner.body if isinstance(n, FUNCTION)
             and (n.name.startswith("__") or n.name in ("call", "build", "forward"))]
-
-
-def opens_to_write(name: str, call: ast.Call) -> bool:
-    modes = [a.value for a in [*call.args[1:2], *(k.value for k in call.keywords
-                                                  if k.arg == "mode")]
-             if isinstance(a, ast.Constant)]
-    return name == "open" and any(isinstance(m, str) and m[:1] in "wax" for m in modes)
 
 
 def tables(top: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

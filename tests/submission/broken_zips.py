@@ -97,12 +97,25 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "blank in the name": (28, lambda: {"model.py": usual()["model.py"],
                                        "weights .keras": keras_file()}),
     "other case": (28, lambda: {"model.py": usual()["model.py"], "Weights.keras": keras_file()}),
+    "no file of an ensemble": (28, lambda: usual(
+        start="names = ['weights.keras', 'second.keras']\n"
+              "self.models = [keras.models.load_model(HERE / n) for n in names]",
+        head=HEAD + "\nHERE = Path(__file__).parent")),
+    "no file for a helper": (28, lambda: usual(
+        start="self.model = load('first.keras')", head=HEAD + "\n\ndef load(name):\n"
+        "    name = Path(__file__).parent / name\n    return keras.models.load_model(name)\n")),
+    "no file by default": (28, lambda: {
+        "model.py": predict(ARGMAX, LOAD.replace("'weights.keras'", "path"), HEAD).replace(
+            "__init__(self)", "__init__(self, path='a.keras')"), "weights.keras": keras_file()}),
     "placeholder": (28, lambda: renamed("'weights.keras'", "'model_name.keras'")),
     "no folder": (30, lambda: usual(start="self.model = tf.saved_model.load('saved')")),
     "gdrive": (31, lambda: usual(start="self.model = keras.models.load_model("
                                        "'/gdrive/MyDrive/weights.keras')")),
     "kaggle": (31, lambda: usual(start="self.model = keras.models.load_model("
                                        "'/kaggle/input/net/weights.keras')")),
+    "folder of a notebook": (31, lambda: usual(
+        start="self.model = keras.models.load_model(BASE + '/weights.keras')",
+        head=HEAD + "\nBASE = '/content/drive/MyDrive'")),
     "parent folder": (32, lambda: usual(start="self.model = keras.models.load_model("
                                               "'../models/net.keras')")),
     "imagenet": (34, lambda: usual(start="self.model = keras.applications.VGG16()")),
