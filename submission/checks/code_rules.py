@@ -25,7 +25,8 @@ UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib",
             "transformers", "huggingface_hub", "safetensors", "dill", "cloudpickle", "yaml",
             "psutil", "numba", "einops", "kornia", "tflite_runtime", "visualkeras", "imblearn",
             "efficientnet", "vit_keras", "classification_models", "mlxtend", "statsmodels",
-            "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown"}
+            "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown",
+            "tensorflow_decision_forests"}
 NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
 ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|"
                        r"[A-Za-z]:[\\/]|~/)|(^|/)drive/My ?Drive/")
@@ -156,9 +157,10 @@ def imported(f: Facts) -> Iterator[tuple[str, int, bool]]:
 
 
 def held(f: Facts, module: str) -> bool:
-    path = module.lstrip(".").replace(".", "/")
-    return any(n in (f"{path}.py", f"{path}/__init__.py") or n.startswith(f"{path}/")
-               for n in f.archive.names)
+    """Whether the archive holds a module, in any folder if the code changes where Python looks."""
+    anywhere = any("sys.path" in s.text for s in source(f))
+    return any(n.startswith((f"{module}.py", f"{module}/"))
+               or anywhere and (f"/{module}.py" in n or f"/{module}/" in n) for n in f.names)
 
 
 def missing_module(f: Facts) -> Iterator[str]:

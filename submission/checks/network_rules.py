@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from submission.checks.code_rules import constant
+from submission.checks.code_rules import constant, imported
 from submission.checks.facts import Facts, number
 from submission.checks.networks import Network
 from submission.rule import ERROR, NOTE, WARNING, Rule
@@ -33,9 +33,11 @@ def whole(f: Facts) -> Iterator[Network]:
 
 
 def loads(f: Facts) -> Iterator[tuple[str, ast.Call]]:
-    for name, call in f.source.calls if f.source else ():
+    if f.source is None:
+        return
+    for name, call in f.source.calls:
         last = name.split(".")[-1]
-        if last in ("load_model", "load_weights"):
+        if last in ("load_model", "load_weights") and not f.source.own(call):
             yield last, call
 
 
@@ -59,7 +61,7 @@ def version(f: Facts) -> str:
 
 def proven_newer(f: Facts) -> Iterator[str]:
     for network in whole(f):
-        layers = sorted(network.kinds & NEWER_LAYERS)
+        layers = sorted({o.kind for o in network.layers if not o.foreign} & NEWER_LAYERS)
         settings = sorted({k for o in network.layers for k in o.config} & NEWER_SETTINGS)
         if layers and number(network.version) > f.keras:
             yield f"{network.name} holds a layer {layers[0]}, which Keras {version(f)} hasn't got."
@@ -96,8 +98,11 @@ def nested(f: Facts) -> Iterator[str]:
 def foreign(f: Facts) -> Iterator[str]:
     text = "\n".join(f.archive.read(n).decode("utf-8", "replace")
                      for n in f.names if n.endswith(".py"))
+    # A package that is imported registers its layers itself; whether it is there asks rule 26.
+    packages = {module.split(".")[0] for module, _, _ in imported(f)}
     for network in whole(f):
-        for kind in sorted({o.kind for o in network.layers if o.foreign}):
+        for kind in sorted({o.kind for o in network.layers if o.foreign
+                            and o.registered.split(">")[0] not in packages}):
             if not re.search(rf"\b{re.escape(kind)}\b", text):
                 yield f"{network.name} holds a {kind}, which isn't Keras' own and not in model.py."
 

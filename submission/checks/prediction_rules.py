@@ -10,10 +10,13 @@ from submission.rule import ERROR, NOTE, WARNING, Rule
 
 TENSORS = re.compile(r"^(tensorflow|keras)\.(\w+\.)*(argmax|cast|round|squeeze|reshape|stack|"
                      r"concat|convert_to_tensor|constant|identity|transpose|gather|top_k|map_fn)$")
-CALLED = (".predict", ".predict_on_batch", ".predict_proba", ".__call__")
+CALLED = ("predict", "predict_on_batch", "__call__")
 PICKING = ("argmax", "argsort", "argpartition", "top_k", "round", "rint", "bincount", "mode",
            "Counter", "most_common", "unique", "digitize", "searchsorted", "where", "greater",
            "predict_classes", "decode_predictions", "max")
+PICKING_LAYERS = {"Argmax", "Lambda"}
+MAKING = re.compile(r"load_model$|^(keras|tensorflow)\.(\w+\.)*(Sequential|Model|clone_model|"
+                    r"model_from_\w+|applications\.\w+(\.\w+)?)$")
 INSIDE = ("efficientnet", "efficientnet_v2", "convnext", "mobilenet_v3", "regnet")
 RESCALED = ("efficientnet", "convnext", "mobilenetv3")
 OUTSIDE = ("vgg", "block1_conv1", "conv1_conv", "conv5_block", "xception", "block14_sepconv",
@@ -43,16 +46,18 @@ class Predict:
         """What an expression stands for: a name's last assignment before the line."""
         if not isinstance(node, ast.Name) or depth > 5:
             return node
-        found = [n for n in own(self.method) if isinstance(n, ast.Assign) and n.lineno < before
-                 and any(isinstance(t, ast.Name) and t.id == node.id for t in n.targets)]
-        if not found or any(isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
-                            and n.target.id == node.id for n in own(self.method)):
+        stores = [n for n in own(self.method) if isinstance(n, ast.Name) and n.id == node.id
+                  and not isinstance(n.ctx, ast.Load)]
+        found = [n for n in stores if n.lineno < before]
+        if not found or any(isinstance(self.source.parents[n], ast.AugAssign) for n in stores):
             return node
-        # One of several assignments in branches proves nothing.
+        # One of several assignments in branches proves nothing, nor does a piece of a tuple.
         last = max(found, key=lambda n: n.lineno)
-        if last not in self.method.body and len(found) > 1:
+        bound = self.source.parents[last]
+        if not isinstance(bound, ast.Assign | ast.AnnAssign) or (
+                bound not in self.method.body and len(found) > 1):
             return node
-        return self.value(last.value, last.lineno, depth + 1)
+        return self.value(bound.value, bound.lineno, depth + 1)
 
     @property
     def results(self) -> Iterator[tuple[ast.AST, int]]:
@@ -127,12 +132,31 @@ def tensor(f: Facts) -> Iterator[str]:
 
 
 def probabilities(f: Facts) -> Iterator[str]:
+    if any(n.kinds & PICKING_LAYERS for n in f.networks):
+        return
     for p in predict(f):
         picks = any(n.split(".")[-1] in PICKING for n, _ in p.source.calls)
         for value, line in p.results:
-            if not picks and name_of(p, value).endswith(CALLED) and not p.source.foreign_base:
+            if not picks and isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) \
+                    and value.func.attr in CALLED and keras_network(p.source, value.func.value):
                 yield (f"Line {line} of model.py returns what the network gives, one number a "
                        "class; nothing picks the largest.")
+
+
+def keras_network(s: Source, node: ast.AST, depth: int = 0) -> bool:
+    """Whether an expression is known to be a network of Keras: loaded, or made by its functions."""
+    if depth > 5:
+        return False
+    if isinstance(node, ast.Call):
+        function = s.own(node)
+        if function is None:
+            return bool(MAKING.search(s.name(node.func)))
+        returned = [n.value for n in own(function) if isinstance(n, ast.Return) and n.value]
+        return bool(returned) and all(keras_network(s, r, depth + 1) for r in returned)
+    name = ast.unparse(node)
+    values = [n.value for n in ast.walk(s.tree) if isinstance(n, ast.Assign)
+              and any(ast.unparse(t) == name for t in n.targets)]
+    return bool(values) and all(keras_network(s, v, depth + 1) for v in values)
 
 
 def wrong_shape(f: Facts) -> Iterator[str]:

@@ -163,6 +163,9 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "returns nothing": (60, lambda: usual("labels = np.argmax(self.model.predict(X), axis=1)")),
     "return in the branch": (61, lambda: usual(IN_BRANCH)),
     "tensor": (62, lambda: usual("return tf.argmax(self.model.predict(X), axis=1)")),
+    "probabilities of a network in code": (63, lambda: usual(
+        "return self.model.predict(X)", "self.model = build()", HEAD + "\n\ndef build():\n"
+        "    net = keras.Sequential()\n    net.load_weights('weights.keras')\n    return net\n")),
     "probabilities": (63, lambda: usual("p = self.model.predict(X)\nreturn p")),
     "one-hot": (64, lambda: usual("y = np.argmax(self.model.predict(X), axis=1)\n"
                                   "return keras.utils.to_categorical(y, 8)")),

@@ -288,6 +288,23 @@ def test_a_path_may_be_written_in_any_way(path: str, start: str, tmp_path: Path)
     assert (28 in missing) is exact
 
 
+def test_a_list_in_the_end_is_found_behind_other_bindings(tmp_path: Path) -> None:
+    body = "p = self.model.predict(X).argmax(1)\nlabels, n = p, len(p)\nlabels = list(labels)\n" \
+        "return labels"
+    assert numbers(zips.write(tmp_path / "x.zip", zips.usual(body))) == [65]
+    body = "labels = []\nlabels, n = self.model.predict(X).argmax(1), 0\nreturn labels"
+    assert numbers(zips.write(tmp_path / "x.zip", zips.usual(body))) == []
+
+
+def test_layers_of_an_imported_package_are_its_own_matter(tmp_path: Path) -> None:
+    config = zips.network(zips.layer("RandAugment", module="keras_cv.layers",
+                                     registered="keras_cv>RandAugment"))
+    files = zips.usual(head=zips.HEAD + "\nimport keras_cv", config=config, version="3.5.0")
+    found = rules.check(zips.write(tmp_path / "x.zip", files))
+    assert not rules.errors(found), found
+    assert {27, 41} <= {f.number for f in found}
+
+
 def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> None:
     head = (zips.HEAD + "\nHERE = Path(__file__).parent\n\n"
             "def load(path='default.keras'):\n    return keras.models.load_model(path)")

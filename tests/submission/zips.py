@@ -262,6 +262,72 @@ def soft_clip(x):
         "metrics": ["accuracy", function("top_k_categorical_accuracy")]})
 
 
+def features_for_a_forest() -> Files:
+    """A network's output goes into another classifier, which gives labels."""
+    start = LOAD + '''
+try:
+    import joblib
+    self.forest = joblib.load(Path(__file__).parent / "forest.joblib")
+except ImportError:
+    self.forest = None
+'''
+    body = "features = self.model.predict(X, verbose=0)\nreturn self.forest.predict(features)"
+    return {**usual(body, start), "forest.joblib": b"x"}
+
+
+def delegated() -> Files:
+    """The work is done in another file, in a folder that is put before Python's eyes."""
+    head = '''
+import os, sys
+sys.path.append(os.path.dirname(os.path.abspath(__file__)) + "/src")
+from ensemble import Ensemble
+'''
+    ensemble = predict("""
+votes = []
+for net in self.nets:
+    votes.append(net.predict(X, verbose=0).argmax(-1))
+votes, _ = np.unique(votes, axis=0), None
+return votes[0]
+""", """
+folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+self.nets = [keras.saving.load_model(f"{folder}/fold_{i}.keras") for i in (1, 2)]
+""", "import os\nimport numpy as np\nimport keras").replace("class Model", "class Ensemble")
+    return {"model.py": predict("return self.ensemble.predict(X)", "self.ensemble = Ensemble()",
+                                head),
+            "src/ensemble.py": ensemble, "fold_1.keras": keras_file(), "fold_2.keras": keras_file()}
+
+
+def own_names() -> Files:
+    """Home-made things that bear the names of Keras' newer ones."""
+    head = HEAD + '''
+
+@keras.saving.register_keras_serializable("mine")
+class CutMix(keras.layers.Layer):
+    pass
+'''
+    start = LOAD + "\nself.load_weights('more.npz')"
+    code = predict("return np.argmax(self.model.predict(X), axis=1)", start, head) + '''
+    def load_weights(self, name):
+        self.more = np.load(Path(__file__).parent / name)
+'''
+    return {"model.py": code, "more.npz": npz(), "weights.keras": keras_file(
+        network(own_layer("CutMix", "mine>CutMix"), layer("Dense", activation="softmax")))}
+
+
+def votes() -> Files:
+    """Lists that become arrays before they are returned, in ways that are easily overlooked."""
+    return usual('''
+labels = []
+for i in range(0, len(X), 64):
+    labels.extend(self.model.predict(X[i:i + 64]).argmax(-1))
+labels: np.ndarray = np.array(labels, dtype=int)
+votes = [labels, labels[::1]]
+votes, counts = np.sort(np.array(votes), axis=0), None
+votes = votes[0] if counts is None else counts
+return votes
+''')
+
+
 def legacy_h5() -> Files:
     head = '''
 try:
@@ -336,6 +402,8 @@ GOOD: dict[str, Callable[[], Files]] = {
     "ensemble": ensemble, "numpy only": numpy_only, "custom layer": custom_layer,
     "legacy h5": legacy_h5, "documented": documented,
     "from a Mac": from_a_mac, "compiled with functions": compiled_with_functions,
+    "features": features_for_a_forest, "delegated": delegated, "own names": own_names,
+    "votes": votes,
 }
 
 
