@@ -1,4 +1,4 @@
-"""Rules 40 to 56: whether the platform's Keras can open the networks."""
+"""Rules 40 to 57: whether the platform's Keras can open the networks."""
 
 import ast
 import re
@@ -20,6 +20,9 @@ NEWER_LAYERS = {
     "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear",
     "ReversibleEmbedding", "STFTSpectrogram", "Solarization"}
 NEWER_SETTINGS = {"quantization_config", "input_axes", "output_axes"}
+# Layers that Keras 3.4 refuses to make with a setting that they had in Keras 2: each was tried.
+UNGROUPED = {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+             "Conv1DTranspose", "Conv2DTranspose"}
 KERAS_2 = {"TFOpLambda", "SlicingOpLambda", "ModuleWrapper", "TensorFlowOpLayer"}
 BACKBONES = ("efficientnetv2", "efficientnet", "mobilenetv3", "mobilenetv2", "mobilenet",
              "convnext", "resnet50", "resnet101", "resnet152", "resnet", "vgg16", "vgg19", "vgg",
@@ -79,10 +82,34 @@ def newer(f: Facts) -> Iterator[str]:
 
 
 def keras_2(f: Facts) -> Iterator[str]:
+    if old_keras(f):
+        return
+    text = code(f)
     for network in whole(f):
         kinds = sorted(network.kinds & KERAS_2)
-        if kinds and not old_keras(f):
+        # A class given under that name, which leaves the setting out, is the usual remedy.
+        grouped = sorted(k for k in {o.kind for o in network.layers if "groups" in o.config}
+                         & UNGROUPED if not re.search(rf"['\"]{k}['\"]|class \w*{k}", text))
+        if kinds:
             yield f"{network.name} holds a {kinds[0]} of Keras 2, which Keras 3 can't open."
+        elif grouped:
+            yield (f"{network.name} holds a {grouped[0]} of Keras 2 with a setting 'groups', which "
+                   f"Keras {version(f)} refuses.")
+
+
+def saved_by_keras_2(f: Facts) -> Iterator[str]:
+    proven = " ".join(keras_2(f))
+    for network in whole(f):
+        if network.version.startswith("2.") and not old_keras(f) \
+                and f"{network.name} " not in proven:
+            yield f"{network.name} was saved by Keras {network.version}, the platform has " \
+                  f"{version(f)}."
+
+
+def wrong_suffix(f: Facts) -> Iterator[str]:
+    for network in whole(f):
+        if network.kind == "h5" and network.name.lower().endswith(".keras") and not old_keras(f):
+            yield f"{network.name} holds HDF5; Keras 3 opens that only by the suffix .h5."
 
 
 def nested(f: Facts) -> Iterator[str]:
@@ -95,9 +122,14 @@ def nested(f: Facts) -> Iterator[str]:
             yield f"{network.name} is a Sequential around a whole network."
 
 
-def foreign(f: Facts) -> Iterator[str]:
-    text = "\n".join(f.archive.read(n).decode("utf-8", "replace")
+def code(f: Facts) -> str:
+    """All Python that the archive holds."""
+    return "\n".join(f.archive.read(n).decode("utf-8", "replace")
                      for n in f.names if n.endswith(".py"))
+
+
+def foreign(f: Facts) -> Iterator[str]:
+    text = code(f)
     # A package that is imported registers its layers itself; whether it is there asks rule 26.
     packages = {module.split(".")[0] for module, _, _ in imported(f)}
     for network in whole(f):
@@ -268,4 +300,10 @@ RULES = (
          "Try it: harness dry-run ZIP. A depthwise convolution in code is several times faster.",
          slow_network, (33,)),
     Rule(55, NOTE, "There are no pickles", "Save arrays with numpy.savez.", pickles, (38,)),
+    Rule(56, ERROR, "Networks bear the suffix of what they are",
+         "Rename it to .h5, in the zip and in model.py; or save it again as .keras.", wrong_suffix,
+         (9,)),
+    Rule(57, WARNING, "No network was saved by Keras 2",
+         "Try it: harness dry-run ZIP --runtime tensorflow==2.17.0,keras==3.4.1", saved_by_keras_2,
+         (9,)),
 )

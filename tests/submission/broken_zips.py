@@ -1,6 +1,7 @@
 """One broken zip for each pitfall, and the number of the rule that must find it."""
 
 from collections.abc import Callable
+from typing import Any
 
 from zips import (
     ARGMAX,
@@ -30,6 +31,11 @@ def renamed(old: str, new: str) -> Files:
     files = usual()
     files["model.py"] = changed(str(files["model.py"]), old, new)
     return files
+
+
+def h5_network(config: Any, **more: Any) -> Files:
+    return {"model.py": predict(ARGMAX, LOAD.replace("weights.keras", "net.h5"), HEAD),
+            "net.h5": h5_file(config, **more)}
 
 
 def without(name: str) -> Files:
@@ -126,6 +132,11 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "newer layer": (40, lambda: usual(version="3.9.0", config=network(layer("RandomShear")))),
     "slightly newer Keras": (41, lambda: usual(version="3.6.0")),
     "Keras 2": (42, lambda: usual(config=network(layer("TFOpLambda", module=None)))),
+    "depthwise of Keras 2": (42, lambda: h5_network(
+        network(layer("DepthwiseConv2D", groups=1)), version="2.15.0")),
+    "saved by Keras 2": (57, lambda: h5_network(
+        network(layer("Conv2D", groups=1)), version="2.15.0")),
+    "HDF5 by another name": (56, lambda: {**usual(), "weights.keras": h5_file(PLAIN)}),
     "nested": (43, lambda: usual(config=network(network(layer("Conv2D")), layer("Dense"),
                                                 kind="Sequential"))),
     "foreign layer": (44, lambda: usual(config=network(
@@ -148,9 +159,7 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "custom loss function": (50, lambda: usual(compiled={"loss": function("focal_loss")})),
     "custom metric": (50, lambda: usual(compiled={
         "loss": "categorical_crossentropy", "metrics": ["accuracy", function("macro_f1")]})),
-    "custom loss in .h5": (50, lambda: {
-        "model.py": str(usual()["model.py"]).replace("weights.keras", "net.h5"),
-        "net.h5": h5_file(PLAIN, {"loss": "focal_loss"})}),
+    "custom loss in .h5": (50, lambda: h5_network(PLAIN, compiled={"loss": "focal_loss"})),
     "mixed precision": (51, lambda: usual(config=network(layer("Dense", dtype={
         "class_name": "DTypePolicy", "config": {"name": "mixed_float16"}})))),
     "weights as a network": (52, lambda: {"model.py": usual()["model.py"].replace(  # type: ignore

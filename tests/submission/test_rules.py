@@ -305,6 +305,16 @@ def test_layers_of_an_imported_package_are_its_own_matter(tmp_path: Path) -> Non
     assert {27, 41} <= {f.number for f in found}
 
 
+def test_a_replaced_depthwise_layer_of_keras_2_is_no_error(tmp_path: Path) -> None:
+    start = ("self.model = keras.models.load_model('net.h5', custom_objects={"
+             "'DepthwiseConv2D': Depthwise})")
+    head = zips.HEAD + "\n\nclass Depthwise(keras.layers.DepthwiseConv2D):\n    pass"
+    config = zips.network(zips.layer("DepthwiseConv2D", groups=1))
+    files = {"model.py": zips.predict(zips.ARGMAX, start, head),
+             "net.h5": zips.h5_file(config, version="2.15.0")}
+    assert numbers(zips.write(tmp_path / "x.zip", files)) == [57, 33]
+
+
 def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> None:
     head = (zips.HEAD + "\nHERE = Path(__file__).parent\n\n"
             "def load(path='default.keras'):\n    return keras.models.load_model(path)")

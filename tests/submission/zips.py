@@ -68,7 +68,8 @@ def keras_file(config: Any = PLAIN, version: str = "3.4.1", compiled: Any = None
     return stream.getvalue()
 
 
-def h5_file(config: Any = None, compiled: Any = None, **groups: Any) -> bytes:
+def h5_file(config: Any = None, compiled: Any = None, version: str = "3.4.1",
+            **groups: Any) -> bytes:
     """An .h5 file: a whole model where there is a configuration, weights alone otherwise."""
     import h5py
 
@@ -76,7 +77,7 @@ def h5_file(config: Any = None, compiled: Any = None, **groups: Any) -> bytes:
     with h5py.File(stream, "w") as f:
         if config is not None:
             f.attrs["model_config"] = json.dumps(config)
-            f.attrs["keras_version"] = "3.4.1"
+            f.attrs["keras_version"] = version
         if compiled is not None:
             f.attrs["training_config"] = json.dumps(compiled)
         for name in groups or {"layers": None}:
