@@ -1,14 +1,17 @@
-"""Everything that the rules look at: the archive, its model.py, the networks in it."""
+"""Everything that the rules look at: the archive, its code, the networks in it."""
 
-from dataclasses import dataclass
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from submission import runtimes
 from submission.archive import Archive
 from submission.checks.networks import Network, networks
 from submission.checks.paths import Paths
-from submission.checks.source import Source
+from submission.checks.source import Source, join
 
+FILES = 50              # files of code that are read
 POINTER = b"version https://git-lfs"
 RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/",
            "__pycache__/", ".git/", ".venv/")
@@ -16,7 +19,10 @@ RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpo
 
 @dataclass
 class Facts:
+    """unread: the texts of imported files that are no Python, once ``sources`` was asked."""
+
     archive: Archive
+    unread: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Source | None:
@@ -28,8 +34,48 @@ class Facts:
             return None
 
     @cached_property
+    def sources(self) -> list[Source]:
+        """model.py and the archive's files that it imports, and these import."""
+        found = [self.source] if self.source else []
+        for source in found:
+            for file in self.imported(source):
+                text = self.archive.read(file).decode("utf-8", "replace")
+                if len(found) < FILES and file not in [s.file for s in found]:
+                    try:
+                        found.append(Source(text, file))
+                    except (SyntaxError, ValueError, RecursionError):
+                        self.unread[file] = text
+            join(found)
+        return found
+
+    def imported(self, source: Source) -> Iterator[str]:
+        """The files of the archive that a file of code imports, a failure of which is its own."""
+        for node in [*source.walk(ast.Import), *source.walk(ast.ImportFrom)]:
+            if source.tried(node, "ImportError", "ModuleNotFoundError"):
+                continue
+            names = [a.name for a in node.names]  # type: ignore[attr-defined]
+            folder = ""
+            if isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                names = [module, *(f"{module}.{n}".strip(".") for n in names)]
+                if node.level:
+                    folder = "/".join(source.file.split("/")[:-node.level] + [""])
+            for name in names:
+                parts = name.split(".")
+                for i in range(len(parts)):
+                    yield from self.module(folder + "/".join(parts[:i + 1]))
+
+    def module(self, path: str) -> list[str]:
+        """The file that a module is, in any folder if code changes where Python looks."""
+        ends = (f"{path}.py", f"{path}/__init__.py")
+        found = [n for n in self.names if n in ends]
+        if not found and self.source and "sys.path" in self.source.text:
+            found = [n for n in self.names if n.endswith(tuple(f"/{end}" for end in ends))]
+        return found if len(found) == 1 else []
+
+    @cached_property
     def paths(self) -> list[Paths]:
-        return [Paths(self.source)] if self.source else []
+        return [Paths(source) for source in self.sources]
 
     @cached_property
     def names(self) -> list[str]:

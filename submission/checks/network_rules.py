@@ -31,30 +31,29 @@ BACKBONES = ("efficientnetv2", "efficientnet", "mobilenetv3", "mobilenetv2", "mo
 
 def whole(f: Facts) -> Iterator[Network]:
     """Files that hold a whole network, which load_model opens; load_weights reads only weights."""
-    if any(kind == "load_model" for kind, _ in loads(f)) or f.source is None:
+    if any(kind == "load_model" for kind, _, _ in loads(f)) or f.source is None:
         yield from (n for n in f.networks if n.kind in ("keras", "h5"))
 
 
-def loads(f: Facts) -> Iterator[tuple[str, ast.Call]]:
-    if f.source is None:
-        return
-    for name, call in f.source.calls:
-        last = name.split(".")[-1]
-        if last in ("load_model", "load_weights") and not f.source.own(call):
-            yield last, call
+def loads(f: Facts) -> Iterator[tuple[str, ast.Call, str]]:
+    """(load_model or load_weights, the call, where it stands)."""
+    for s in f.sources:
+        for name, call in s.calls:
+            last = name.split(".")[-1]
+            if last in ("load_model", "load_weights") and not s.home_made(call):
+                yield last, call, f"Line {call.lineno} of {s.file}"
 
 
 def switched_off(f: Facts, option: str) -> bool:
     """Whether any load_model in model.py says ``option=False``."""
     return any(k.arg == option and isinstance(k.value, ast.Constant) and k.value.value is False
-               for _, call in loads(f) for k in call.keywords) or (
-        option == "safe_mode" and bool(f.source)
-        and "enable_unsafe_deserialization" in str(f.source and f.source.text))
+               for _, call, _ in loads(f) for k in call.keywords) or (
+        option == "safe_mode" and "enable_unsafe_deserialization" in code(f))
 
 
 def old_keras(f: Facts) -> bool:
     """Whether model.py asks for Keras 2, which is another program."""
-    text = f.source.text if f.source else ""
+    text = code(f)
     return "tf_keras" in text or "TF_USE_LEGACY_KERAS" in text
 
 
@@ -140,17 +139,15 @@ def foreign(f: Facts) -> Iterator[str]:
 
 
 def unregistered(f: Facts) -> Iterator[str]:
-    if f.source is None:
-        return
-    text = f.source.text
+    text = code(f)
+    defined = {name for s in f.sources for name in (*s.classes, *s.functions)}
     helped = any(w in text for w in ("custom_objects", "register_keras_serializable",
                                      "custom_object_scope", "CustomObjectScope",
                                      "get_custom_objects"))
     for network in whole(f):
         for kind in sorted({o.kind for o in network.layers if o.foreign}):
-            if re.search(rf"\b{re.escape(kind)}\b", text) and not helped \
-                    and (kind in f.source.classes or kind in f.source.functions):
-                yield f"{network.name} holds a {kind}, which model.py defines but doesn't register."
+            if kind in defined and not helped:
+                yield f"{network.name} holds a {kind}, which the code defines but doesn't register."
 
 
 def lambdas(f: Facts) -> Iterator[str]:
@@ -183,7 +180,7 @@ def optimizer(f: Facts) -> Iterator[str]:
 
 
 def custom_compile(f: Facts) -> Iterator[str]:
-    text = f.source.text if f.source else ""
+    text = code(f)
     for network in whole(f):
         kinds = [k for k in network.custom_compile if not re.search(rf"\b{re.escape(k)}\b", text)]
         if kinds and not switched_off(f, "compile"):
@@ -195,10 +192,10 @@ def half(f: Facts) -> Iterator[str]:
         found = re.search(r"mixed_b?float16", str(network.config))
         if found:
             yield f"{network.name} was saved under the policy {found[0]}."
-    if f.source:
-        for name, call in f.source.calls:
+    for s in f.sources:
+        for name, call in s.calls:
             if name.endswith("set_global_policy"):
-                yield f"Line {call.lineno} of model.py sets a global number type."
+                yield f"Line {call.lineno} of {s.file} sets a global number type."
 
 
 def wrong_call(f: Facts) -> Iterator[str]:
@@ -206,20 +203,20 @@ def wrong_call(f: Facts) -> Iterator[str]:
     if old_keras(f):
         return
     kinds = {n.name: n.kind for n in f.networks}
-    for name, call in loads(f):
+    for name, call, where in loads(f):
         text = constant(call)
         if text is None:
             continue
         entry = f.named(text)
         low = text.lower()
         if name == "load_model" and kinds.get(entry or "") == "weights":
-            yield f"Line {call.lineno} loads {text!r} as a network; it holds weights alone."
+            yield f"{where} loads {text!r} as a network; it holds weights alone."
         elif name == "load_model" and not low.endswith((".keras", ".h5", ".hdf5")) \
                 and entry_or_folder(f, text):
-            yield f"Line {call.lineno} loads {text!r}; Keras 3 opens only .keras and .h5 files."
+            yield f"{where} loads {text!r}; Keras 3 opens only .keras and .h5 files."
         elif name == "load_weights" and "." in text and not low.endswith(
                 (".keras", ".h5", ".hdf5", ".json")):
-            yield f"Line {call.lineno} loads weights from {text!r}; Keras 3 reads only .weights.h5."
+            yield f"{where} loads weights from {text!r}; Keras 3 reads only .weights.h5."
 
 
 def entry_or_folder(f: Facts, text: str) -> bool:
@@ -236,13 +233,13 @@ def wrong_name(f: Facts) -> Iterator[str]:
         if said and holds and said[:6] != holds[:6]:
             yield f"{network.name} holds {holds}, not {said}."
     if f.source:
-        built = {b for n, _ in f.source.calls if ".applications." in n
+        built = {b for s in f.sources for n, _ in s.calls if ".applications." in n
                  for b in [backbone(n.split(".")[-1].lower())] if b}
-        for name, call in loads(f):
+        for name, call, where in loads(f):
             said = backbone((constant(call) or "").lower().replace("_", "").replace("-", ""))
             if name == "load_weights" and said and built and not any(
                     said[:6] == b[:6] for b in built):
-                yield f"Line {call.lineno} loads weights of {said} into {sorted(built)[0]}."
+                yield f"{where} loads weights of {said} into {sorted(built)[0]}."
 
 
 def backbone(text: str) -> str | None:

@@ -30,11 +30,12 @@ ASKING = {"exists", "lexists", "isfile", "is_file", "isdir", "is_dir", "access",
 class FileName:
     """A string that names a file.
 
-    pattern: with "*" for what isn't known. sure: a call opens it, and nothing excuses its absence.
-    harmless: its absence would be noticed.
+    pattern: with "*" for what isn't known. code, line: where it stands.
+    sure: a call opens it, and nothing excuses its absence. harmless: its absence is noticed.
     """
 
     pattern: str
+    code: str
     line: int
     sure: bool
     harmless: bool
@@ -58,15 +59,15 @@ class Paths:
             # A folder that isn't known may be the archive's own: only what follows counts.
             pattern = re.sub(r"^(\*/)+", "", re.sub(r"\*+", "*", self.text_of(path)))
             stem = pattern.replace("\\", "/").rsplit("/", 1)[-1]
-            ends = stem.lower().endswith(FILES) and stem.lower().lstrip("*") not in FILES
+            ends = stem.lower().endswith(FILES) and stem.lower() not in FILES
             if path in seen or not ends or "\n" in pattern or "://" in pattern:
                 continue
             seen.add(path)
             ways = list(self.openings(path, set()))
             if ways:
                 harmless = self.source.guarded(path) or self.asked(path)
-                found.append(FileName(pattern, getattr(node, "lineno", 0), self.opened(path),
-                                      harmless))
+                found.append(FileName(pattern, self.source.file, getattr(node, "lineno", 0),
+                                      self.opened(path), harmless))
         return found
 
     def joined(self, node: ast.AST) -> ast.AST:
@@ -216,7 +217,8 @@ class Paths:
 
     def opens(self, call: ast.Call) -> bool:
         name = self.source.name(call.func)
-        return name.split(".")[-1] in OPENING or name.endswith(LOADING)
+        return not self.source.home_made(call) and (
+            name.split(".")[-1] in OPENING or name.endswith(LOADING))
 
     @cached_property
     def asking(self) -> set[ast.AST | None]:

@@ -150,7 +150,7 @@ def keras_network(s: Source, node: ast.AST, depth: int = 0) -> bool:
     if isinstance(node, ast.Call):
         function = s.own(node)
         if function is None:
-            return bool(MAKING.search(s.name(node.func)))
+            return not s.home_made(node) and bool(MAKING.search(s.name(node.func)))
         returned = [n.value for n in own(function) if isinstance(n, ast.Return) and n.value]
         return bool(returned) and all(keras_network(s, r, depth + 1) for r in returned)
     name = ast.unparse(node)
@@ -213,44 +213,42 @@ def batch_scaling(f: Facts) -> Iterator[str]:
                        "depends on what else is in the batch.")
 
 
-def scales(s: Source) -> list[int]:
-    """Lines that divide by 255 or so."""
-    return [n.lineno for n in s.walk(ast.BinOp) if isinstance(n, ast.BinOp)
+def scales(f: Facts) -> list[str]:
+    """Where something is divided by 255 or so."""
+    return [f"Line {n.lineno} of {s.file}" for s in f.sources for n in s.walk(ast.BinOp)
+            if isinstance(n, ast.BinOp)
             and isinstance(n.op, ast.Div | ast.Mult)
             and re.search(r"(/ ?(255|127\.5|256)\b)|(\* ?\(?1\.?0? ?/ ?255)",
                           ast.unparse(n).replace("255.0", "255"))]
 
 
-def preprocessors(s: Source) -> list[str]:
-    return [n for n, _ in s.calls if n.endswith("preprocess_input")]
+def preprocessors(f: Facts) -> list[str]:
+    return [n for s in f.sources for n, _ in s.calls if n.endswith("preprocess_input")]
 
 
 def twice_scaled(f: Facts) -> Iterator[str]:
-    if f.source is None:
-        return
-    lines = scales(f.source)
+    lines = scales(f)
     for network in f.networks:
         names = network.layer_names.replace("_", "")
         inside = any(o.kind == "Rescaling" for o in network.layers) and not any(
             n in names for n in ("vgg", "xception"))
         if lines and inside:
-            yield (f"Line {lines[0]} of model.py scales the pictures, and so does a Rescaling "
+            yield (f"{lines[0]} scales the pictures, and so does a Rescaling "
                    f"layer in {network.name}.")
-    if lines and any(f".{name}.preprocess_input" in n for n in preprocessors(f.source)
+    if lines and any(f".{name}.preprocess_input" in n for n in preprocessors(f)
                      for name in ("vgg16", "vgg19", "resnet", "resnet50", "xception",
                                   "mobilenet_v2")):
-        yield f"Line {lines[0]} of model.py scales the pictures, and preprocess_input does, too."
+        yield f"{lines[0]} scales the pictures, and preprocess_input does, too."
 
 
 def idle_preprocessing(f: Facts) -> Iterator[str]:
-    if f.source:
-        for name in sorted(set(preprocessors(f.source))):
-            if any(f".{inside}." in name for inside in INSIDE):
-                yield f"{name} does nothing: these networks scale inside."
+    for name in sorted(set(preprocessors(f))):
+        if any(f".{inside}." in name for inside in INSIDE):
+            yield f"{name} does nothing: these networks scale inside."
 
 
 def not_scaled(f: Facts) -> Iterator[str]:
-    if f.source is None or scales(f.source) or preprocessors(f.source):
+    if f.source is None or scales(f) or preprocessors(f):
         return
     for network in f.networks:
         kinds = network.kinds

@@ -1,4 +1,4 @@
-"""What can be known of a model.py by reading it. Nothing is imported or run."""
+"""What can be known of a model.py, or a file that it imports, by reading it. Nothing is run."""
 
 import ast
 import builtins
@@ -11,16 +11,26 @@ MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loade
           "__builtins__", "__annotations__", "__debug__", "__class__", "__module__",
           "__qualname__", "__dict__"}
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionOrClass = FUNCTION | ast.ClassDef
 
 
 class Source:
-    """A parsed model.py. Raises SyntaxError (or ValueError for NUL bytes) where it can't be."""
+    """A parsed model.py, or a file that it imports.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    files, methods, reachable: of all files that run together, the names by parts, the names of
+    methods, and the functions that would run. Raises SyntaxError, or ValueError for NUL bytes.
+    """
+
+    def __init__(self, text: str, file: str = "model.py") -> None:
+        self.text, self.file = text, file
+        self.files: set[str] = set()
+        self.methods: set[str] = set()
+        self.reachable: set[ast.AST] = set()
+        self.parts = file.removesuffix(".py").removesuffix("/__init__").split("/")
         self.tree = ast.parse(text)
         self.parents = {child: node for node in ast.walk(self.tree)
                         for child in ast.iter_child_nodes(node)}
+        join([self])
 
     @cached_property
     def imports(self) -> dict[str, str]:
@@ -31,9 +41,9 @@ class Source:
                 for a in node.names:
                     found[a.asname or a.name.split(".")[0]] = (
                         a.name if a.asname else a.name.split(".")[0])
-            elif isinstance(node, ast.ImportFrom) and not node.level:
+            elif isinstance(node, ast.ImportFrom):
                 for a in node.names:
-                    found[a.asname or a.name] = f"{node.module}.{a.name}"
+                    found[a.asname or a.name] = f"{node.module or ''}.{a.name}".lstrip(".")
         return found
 
     def name(self, node: ast.AST | None) -> str:
@@ -47,6 +57,12 @@ class Source:
         elif parts:
             parts.append("()")
         return ".".join(reversed(parts))
+
+    def imported(self, node: ast.AST) -> bool:
+        """Whether an expression is an imported name, or a part of what that stands for."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self.imports
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
@@ -85,30 +101,6 @@ class Source:
         owner = self.classes.get("Model")
         names = [self.name(b) for b in owner.bases] if owner else []
         return any(n not in self.classes and n != "object" for n in names)
-
-    @cached_property
-    def reachable(self) -> set[ast.AST]:
-        """The functions that run when the platform imports, builds and calls Model."""
-        known: dict[str, list[ast.AST]] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, FUNCTION | ast.ClassDef):
-                known.setdefault(node.name, []).append(node)
-        entries = special(self.classes["Model"]) if "Model" in self.classes else []
-        entries += [n for n in (self.method("__init__"), self.method("predict")) if n]
-        waiting: list[tuple[ast.AST, bool]] = [(n, False) for n in self.tree.body
-                                               if not is_main(n)]
-        waiting += [(n, True) for n in entries]
-        done: set[tuple[ast.AST, bool]] = set()
-        while waiting:
-            piece = waiting.pop()
-            if piece in done:
-                continue
-            done.add(piece)
-            for name in mentioned(*piece):
-                for other in known.get(name, []):
-                    waiting += [(n, True) for n in (special(other) if isinstance(
-                        other, ast.ClassDef) else [other])]
-        return {node for node, whole in done if whole}
 
     def runs(self, node: ast.AST) -> bool:
         """Whether the platform would come past this node."""
@@ -197,6 +189,13 @@ class Source:
             return method if isinstance(method, ast.FunctionDef) else None
         return None
 
+    def home_made(self, call: ast.Call) -> bool:
+        """Whether what is called may stand in one of the archive's files."""
+        if self.imported(call.func):
+            return self.name(call.func).split(".")[0] in self.files
+        return self.own(call) is not None or (
+            isinstance(call.func, ast.Attribute) and call.func.attr in self.methods)
+
     def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
@@ -212,16 +211,88 @@ def is_main(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
 
 
-def mentioned(node: ast.AST, whole: bool) -> Iterator[str]:
+def join(sources: list[Source]) -> None:
+    """Let files of code know of each other: model.py comes first."""
+    files = {part for s in sources for part in s.parts}
+    methods = {m.name for s in sources for c in s.classes.values() for m in c.body
+               if isinstance(m, FUNCTION)}
+    for s in sources:
+        s.files, s.methods = files, methods
+    reachable = reach(sources)
+    for s in sources:
+        s.reachable = reachable
+
+
+def reach(sources: list[Source]) -> set[ast.AST]:
+    """The functions that run when the platform imports, builds and calls Model, in all files."""
+    first = sources[0]
+    known = [(n, s) for s in sources for n in ast.walk(s.tree)
+             if isinstance(n, FUNCTION | ast.ClassDef)]
+    methods = {m: n for n, _ in known if isinstance(n, ast.ClassDef) for m in n.body}
+    meant = Mentions({(s.parts[-1], n.name) for n, s in known})
+    meant.add(first, ast.Name("Model"))
+    if first.method("predict") is None:
+        meant.attributes.add("predict")
+    waiting: list[tuple[ast.AST, bool, Source]] = [
+        (n, False, s) for s in sources for n in s.tree.body if not is_main(n)]
+    waiting += [(n, True, first) for n in (first.method("__init__"), first.method("predict")) if n]
+    done: set[tuple[ast.AST, bool]] = set()
+    while waiting:
+        for node, whole, source in waiting:
+            done.add((node, whole))
+            for child in running(node, whole):
+                meant.add(source, child)
+        waiting = []
+        for node, source in known:
+            owner = methods.get(node)
+            if isinstance(node, ast.ClassDef):
+                pieces = special(node) if meant.anyhow(node, source) else []
+            elif owner:
+                pieces = [node] if node.name in meant.attributes and meant.anyhow(
+                    owner, source) else []
+            else:
+                pieces = [node] if meant.by_name(node, source) else []
+            waiting += [(p, True, source) for p in pieces if (p, True) not in done]
+    return {node for node, whole in done if whole}
+
+
+class Mentions:
+    """What the names in running code may mean. known: (last part of the file's name, name)."""
+
+    def __init__(self, known: set[tuple[str, str]]) -> None:
+        self.known = known
+        self.exact: set[tuple[str, str]] = set()
+        self.loose: set[str] = set()            # imported, but from where isn't clear
+        self.attributes: set[str] = set()
+
+    def add(self, source: Source, node: ast.Name | ast.Attribute) -> None:
+        imported, parts = source.imported(node), source.name(node).split(".")
+        if imported and parts[0] not in source.files:
+            return              # a package's, whatever functions of that name there are here
+        if isinstance(node, ast.Attribute):
+            self.attributes.add(node.attr)
+        if imported or isinstance(node, ast.Name):
+            key = (parts[-2] if len(parts) > 1 else source.parts[-1], parts[-1])
+            if key in self.known:
+                self.exact.add(key)
+            elif imported or "*" in source.imports:
+                self.loose.add(parts[-1])
+
+    def by_name(self, node: FunctionOrClass, source: Source) -> bool:
+        return (source.parts[-1], node.name) in self.exact or node.name in self.loose
+
+    def anyhow(self, node: FunctionOrClass, source: Source) -> bool:
+        return self.by_name(node, source) or node.name in self.attributes
+
+
+def running(node: ast.AST, whole: bool) -> Iterator[ast.Name | ast.Attribute]:
     """Names and attributes in what runs of a node; of functions inside it only their heads."""
     stack = list(ast.iter_child_nodes(node)) if whole or not isinstance(node, FUNCTION) \
         else heads(node)
     while stack:
         child = stack.pop()
-        if isinstance(child, ast.Name):
-            yield child.id
-        elif isinstance(child, ast.Attribute):
-            yield child.attr
+        if isinstance(child, ast.Name | ast.Attribute):
+            yield child
         stack += heads(child) if isinstance(child, FUNCTION) else ast.iter_child_nodes(child)
 
 

@@ -38,6 +38,13 @@ def h5_network(config: Any, **more: Any) -> Files:
             "net.h5": h5_file(config, **more)}
 
 
+def helped(helper: str) -> Files:
+    """A model.py that gets its network from the function load of helper.py."""
+    head = "import numpy as np\nfrom helper import load"
+    return {**usual(start="self.model = load()", head=head),
+            "helper.py": helper + "\n"}
+
+
 def without(name: str) -> Files:
     return {k: v for k, v in usual().items() if k != name}
 
@@ -93,6 +100,22 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "undefined in a helper": (25, lambda: usual(
         "return labels(self.model, X)", head=HEAD + "\n\ndef labels(m, x):\n"
         "    return np.argmax(m.predict(x, batch_size=BATCH), 1)\n")),
+    "helper that is no Python": (20, lambda: helped("!pip install keras_cv\nimport keras")),
+    "name in a helper": (25, lambda: helped("def load():\n    return keras.Sequential()")),
+    "notebook's module in a helper": (26, lambda: helped(
+        "import keras\nfrom google.colab import drive\n\ndef load():\n"
+        "    return keras.models.load_model('weights.keras')")),
+    "file for a helper's helper": (28, lambda: {
+        **helped("from nets.build import load"), "nets/build.py": "from .read import load",
+        "nets/read.py": "import keras\n\ndef load():\n"
+                        "    return keras.models.load_model('gone.keras')"}),
+    "folder of a notebook in a helper": (31, lambda: helped(
+        "import keras\n\ndef load():\n"
+        "    return keras.models.load_model('/content/drive/MyDrive/weights.keras')")),
+    "base class in another file": (25, lambda: {
+        "model.py": "from base import Base\n\nclass Model(Base):\n    pass\n",
+        "base.py": str(usual()["model.py"]).replace("class Model", "class Base").replace(
+            "import keras\n", ""), "weights.keras": keras_file()}),
     "module left behind": (26, lambda: usual(head=HEAD + "\nfrom my_layers import Attention")),
     "notebook's module": (26, lambda: usual(head=HEAD + "\nfrom google.colab import drive")),
     "keras_cv": (27, lambda: usual(head=HEAD + "\nimport keras_cv")),

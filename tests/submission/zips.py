@@ -298,6 +298,74 @@ self.nets = [keras.saving.load_model(f"{folder}/fold_{i}.keras") for i in (1, 2)
             "src/ensemble.py": ensemble, "fold_1.keras": keras_file(), "fold_2.keras": keras_file()}
 
 
+def with_training_code() -> Files:
+    """Files of the project as it was, of which the platform runs a small part."""
+    head = '''
+import numpy as np
+import nets.build
+import utils as u
+from nets import read as reading
+try:
+    import fancy
+except Exception:
+    fancy = None
+'''
+    start = "self.model = u.prepared(nets.build.load())\nself.labels = np.load(reading.NAMES)"
+    return {
+        "model.py": predict(ARGMAX, start, head), "weights.keras": keras_file(),
+        "names.npy": npz(),
+        "fancy.py": "import my_own_package\nopen('/content/x.npz')\n",
+        "train.py": "!wget data.npz\n",
+        "nets/__init__.py": "",
+        "nets/build.py": "from .read import HERE\nimport keras\n\ndef load():\n"
+                         "    return keras.saving.load_model(HERE / 'weights.keras')\n",
+        "nets/read.py": "from pathlib import Path\nHERE = Path(__file__).parents[1]\n"
+                        "NAMES = HERE / 'names.npy'\n",
+        "utils.py": '''
+import nets.build as built
+
+def prepared(net):
+    net.trainable = False
+    return net
+
+def load(path="/kaggle/input/an2dl/training_set.npz"):
+    from sklearn.model_selection import train_test_split
+    import my_plots
+    return train_test_split(np.load("/kaggle/input/an2dl/training_set.npz"))
+
+class Trainer:
+    def predict(self, X):
+        return open("/content/results.csv").read() + undefined
+
+if __name__ == "__main__":
+    import train
+    load()
+'''}
+
+
+def own_loader() -> Files:
+    """Functions in another file that bear the names of Keras' own, and a class Model of it."""
+    return {"model.py": "from keras_net import Model\n", "weights.npz": npz(),
+            "keras_net.py": predict("return self.net.predict(X)", """
+self.net = load_model("best")
+self.net.load_weights("weights.npz")
+""", "from tools.loading import load_model"),
+            "tools/loading.py": '''
+from pathlib import Path
+import numpy as np
+
+def load_model(kind):
+    return {"best": Net}[kind]()
+
+class Net:
+    def load_weights(self, name):
+        self.weights = np.load(Path(__file__).parents[1] / name)
+
+    def predict(self, X):
+        return (X.reshape(len(X), -1)[:, :27] @ self.weights["w"]).argmax(1)
+'''}
+
+
 def own_names() -> Files:
     """Home-made things that bear the names of Keras' newer ones."""
     head = HEAD + '''
@@ -404,7 +472,8 @@ GOOD: dict[str, Callable[[], Files]] = {
     "legacy h5": legacy_h5, "documented": documented,
     "from a Mac": from_a_mac, "compiled with functions": compiled_with_functions,
     "features": features_for_a_forest, "delegated": delegated, "own names": own_names,
-    "votes": votes,
+    "votes": votes, "training code": with_training_code,
+    "own loader": own_loader,
 }
 
 
