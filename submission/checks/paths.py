@@ -22,6 +22,8 @@ LOADING = ("numpy.load", "joblib.load", "torch.load", "saved_model.load")
 SAME_PATH = {"join", "joinpath", "Path", "PurePath", "str", "abspath", "realpath", "normpath",
              "expanduser", "fspath", "resolve", "absolute", "as_posix", "with_name", "format",
              "list", "tuple", "sorted"}
+MAKING = {"extract", "extractall", "save", "savez", "savez_compressed", "urlretrieve", "get_file",
+          "system", "write_bytes", "write_text", "symlink", "hf_hub_download"}
 ASKING = {"exists", "lexists", "isfile", "is_file", "isdir", "is_dir", "access", "listdir", "glob",
           "iglob", "rglob", "iterdir", "scandir", "walk"}
 
@@ -98,8 +100,8 @@ class Paths:
         return "/" if self.source.name(node) in ("os.sep", "os.path.sep") else "*"
 
     def opened(self, path: ast.AST) -> bool:
-        """Whether a file must be there: some call opens it, and nothing asks for it before."""
-        return not self.source.guarded(path) and not self.asked(path) and any(
+        """Whether a file must be there: some call opens it, and nothing asks for it or makes it."""
+        return not self.making and not self.source.guarded(path) and not self.asked(path) and any(
             way and not self.source.guarded(way) and not self.asked(way)
             for way in self.openings(path, set()))
 
@@ -227,6 +229,12 @@ class Paths:
         return {s.function_of(n) for n in ast.walk(s.tree) if isinstance(n, ast.Call)
                 and s.name(n.func).split(".")[-1] in ASKING}
 
+    @cached_property
+    def making(self) -> bool:
+        """Whether the code makes files itself, be it by unpacking or fetching them."""
+        return any(name.split(".")[-1] in MAKING or name.startswith(("shutil.", "subprocess."))
+                   or opens_to_write(name.split(".")[-1], call) for name, call in self.source.calls)
+
     def asked(self, node: ast.AST) -> bool:
         return self.source.function_of(node) in self.asking
 
@@ -256,8 +264,7 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, whole: bool = F
 
 
 def opens_to_write(name: str, call: ast.Call, place: int = 1) -> bool:
-    """Whether this is an open whose mode, the argument at ``place``, writes."""
+    """Whether this is an open whose mode, the argument at ``place``, writes or may do so."""
     given = [*call.args[place:place + 1], *(k.value for k in call.keywords if k.arg == "mode")]
-    modes = [a.value for a in given if isinstance(a, ast.Constant)]
     return name in ("open", "File", "ZipFile") and any(
-        isinstance(m, str) and m[:1] in "wax" for m in modes)
+        not isinstance(a, ast.Constant) or str(a.value).startswith(("w", "a", "x")) for a in given)

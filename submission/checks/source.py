@@ -200,11 +200,15 @@ class Source:
         return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
     def guarded(self, node: ast.AST) -> bool:
-        """Whether a missing file would do no harm: in a try, or asked for before."""
-        return self.tried(node, "OSError", "IOError", "FileNotFoundError") or any(
-            isinstance(o, ast.If | ast.IfExp) and re.search("exists|is_?dir|is_?file|listdir|glob",
-                                                            ast.unparse(o.test))
-            for o in self.around(node))
+        """Whether a missing file may do no harm: in a try, or on one way of several.
+
+        What waits for a first use, if something is None yet, happens all the same.
+        """
+        if self.tried(node, "OSError", "IOError", "FileNotFoundError"):
+            return True
+        return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
+            isinstance(o, ast.If | ast.IfExp | ast.While)
+            and not re.search("is None|hasattr", ast.unparse(o.test))) for o in self.around(node))
 
 
 def is_main(node: ast.AST) -> bool:

@@ -133,6 +133,9 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "no file for a helper": (28, lambda: usual(
         start="self.model = load('first.keras')", head=HEAD + "\n\ndef load(name):\n"
         "    name = Path(__file__).parent / name\n    return keras.models.load_model(name)\n")),
+    "no file at first use": (28, lambda: usual(
+        "if self.model is None:\n    self.model = keras.models.load_model('late.keras')\n" + ARGMAX,
+        "self.model = None")),
     "no file by default": (28, lambda: {
         "model.py": predict(ARGMAX, LOAD.replace("'weights.keras'", "path"), HEAD).replace(
             "__init__(self)", "__init__(self, path='a.keras')"), "weights.keras": keras_file()}),

@@ -254,6 +254,15 @@ def test_a_network_whose_weights_alone_are_read_needs_no_old_keras(tmp_path: Pat
     "if os.path.isdir('../nets'):\n    self.model = keras.models.load_model('../nets/a.keras')",
     "if self.__dict__ == {'file': 'a.keras'}:\n    pass",
     "self.model = keras.models.load_model({'a': 'first.keras', 'b': 'weights.keras'}[name])",
+    "if len(name) > 99:\n    self.model = keras.models.load_model('/content/a.keras')",
+    "try:\n    self.model = keras.models.load_model('weights.keras')\n"
+    "except ValueError:\n    self.model = keras.models.load_model('spare.keras')",
+    "import zipfile\nzipfile.ZipFile(HERE / 'nets.zip').extractall()\n"
+    "self.model = keras.models.load_model('inner.keras')",
+    "parts = b''.join(p.read_bytes() for p in HERE.glob('part*'))\n"
+    "(HERE / 'whole.keras').write_bytes(parts)\n"
+    "self.model = keras.models.load_model(HERE / 'whole.keras')",
+    "mode = 'w'\nopen('log.txt', mode).close()",
     "with open(HERE / 'log.txt', mode='a') as f:\n    f.write('x')\n"
     "(HERE / 'all.txt').open('w').close()",
 ])
