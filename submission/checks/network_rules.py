@@ -4,9 +4,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from submission.checks.code_rules import constant, imported
+from submission.checks.code_rules import imported
 from submission.checks.facts import Facts, number
 from submission.checks.networks import Network
+from submission.checks.path_rules import constant
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 # Layers that came after Keras 3.4, and settings that its layers don't know: each was tried.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from good_zips import saved_model
 from zips import (
     ARGMAX,
     HEAD,
@@ -17,7 +18,6 @@ from zips import (
     network,
     own_layer,
     predict,
-    saved_model,
     usual,
 )
 
