@@ -4,12 +4,11 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator
 
+from submission.checks import facts
 from submission.checks.facts import Facts
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 LARGE = 500 << 20       # bytes; uploads of this size were accepted, yet they take long
-RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/",
-           "__pycache__/", ".git/", ".venv/")
 LEFT_OVER = (".ipynb", ".pyc", ".log", ".tmp", ".bak", ".swp", ".zip", ".tar", ".gz", ".rar", ".7z",
              ".pdf", ".png", ".jpg", ".jpeg", ".csv", ".tfevents")
 WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".tflite", ".pb", ".onnx", ".pt",
@@ -42,9 +41,8 @@ def twice(f: Facts) -> Iterator[str]:
 def no_model(f: Facts) -> Iterator[str]:
     if f.archive.damage or "model.py" in f.archive.names:
         return
-    inner = [n for n in f.archive.names if n.replace("\\", "/").lower().endswith("/model.py")
-             and not n.startswith("__MACOSX")]
-    scripts = [n for n in f.archive.names if n.lower().endswith((".py", ".ipynb"))]
+    inner = [n for n in f.names if n.replace("\\", "/").lower().endswith("/model.py")]
+    scripts = [n for n in f.names if n.lower().endswith((".py", ".ipynb"))]
     near = difflib.get_close_matches("model.py", scripts, n=1, cutoff=0.5)
     where = (f"it lies in a folder, as {inner[0]}" if inner else
              f"there is {near[0]}" if near else "nothing resembles it")
@@ -62,8 +60,8 @@ def pointers(f: Facts) -> Iterator[str]:
 
 
 def empty(f: Facts) -> Iterator[str]:
-    for name, size in f.archive.sizes.items():
-        if not size and (name.lower().endswith(WEIGHTS) or name == "model.py"):
+    for name in f.names:
+        if not f.archive.sizes[name] and (name.lower().endswith(WEIGHTS) or name == "model.py"):
             yield f"{name} is empty."
 
 
@@ -74,7 +72,7 @@ def damaged_weights(f: Facts) -> Iterator[str]:
 
 
 def rubbish(f: Facts) -> Iterator[str]:
-    found = [n for n in f.archive.names if any(r in n for r in RUBBISH)
+    found = [n for n in f.archive.names if facts.rubbish(n)
              or n.lower().endswith(LEFT_OVER)]
     if found:
         size = sum(f.archive.sizes[n] for n in found)
@@ -84,15 +82,15 @@ def rubbish(f: Facts) -> Iterator[str]:
 
 def unused(f: Facts) -> Iterator[str]:
     """Weights that model.py never names: old ones, or ones that it should have loaded."""
-    if f.source is None or any("*" in file.pattern for file in f.source.files):
+    if f.source is None or any("*" in file.pattern for paths in f.paths for file in paths.files):
         return
     code = " ".join(f.archive.read(n).decode("utf-8", "replace")
-                    for n in f.archive.names if n.endswith(".py"))
+                    for n in f.names if n.endswith(".py"))
     generic = any(word in code for word in ("listdir", "glob", "iterdir", "scandir", "walk("))
-    for name in f.archive.names:
+    for name in f.names:
         parts = name.split("/")
         if name.lower().endswith(WEIGHTS) and not generic and not any(p in code for p in parts) \
-                and not any(r in name for r in RUBBISH) and not ours(f):
+                and not ours(f):
             yield f"model.py never names {name}, {f.archive.sizes[name] / 1e6:.1f} MB."
 
 
@@ -113,7 +111,7 @@ def metadata(f: Facts) -> Iterator[str]:
 
 
 def no_weights(f: Facts) -> Iterator[str]:
-    held = [n for n in f.archive.names if n.lower().endswith(WEIGHTS)]
+    held = [n for n in f.names if n.lower().endswith(WEIGHTS)]
     if f.source and not held and sum(f.archive.sizes.values()) < 1 << 20:
         yield "The archive holds no weights at all."
 

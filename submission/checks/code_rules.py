@@ -6,9 +6,10 @@ import re
 import sys
 from collections.abc import Iterator
 
+from submission.checks import path_rules
 from submission.checks.facts import Facts
-from submission.checks.source import FileName, Source, locals_of
-from submission.rule import ERROR, NOTE, WARNING, Rule
+from submission.checks.source import Source, locals_of
+from submission.rule import ERROR, WARNING, Rule
 
 # What comes with TensorFlow and Keras; a model.py can count on these.
 PRESENT = {"numpy", "tensorflow", "keras", "h5py", "absl", "google", "ml_dtypes", "optree", "rich",
@@ -24,53 +25,56 @@ UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib",
             "transformers", "huggingface_hub", "safetensors", "dill", "cloudpickle", "yaml",
             "psutil", "numba", "einops", "kornia", "tflite_runtime", "visualkeras", "imblearn",
             "efficientnet", "vit_keras", "classification_models", "mlxtend", "statsmodels",
-            "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown"}
+            "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown",
+            "tensorflow_decision_forests"}
 NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
-ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|"
-                       r"[A-Za-z]:[\\/]|~/)|(^|/)drive/My ?Drive/")
-PLACEHOLDER = re.compile(r"your[_ -]|model_name|path[_/]to|<[^>]+>|placeholder|filename\.|"
-                         r"example_|xxx", re.I)
 FETCHING = ("get_file", "urlretrieve", "urlopen", "wget.download", "gdown.download", "requests.get",
             "hf_hub_download", "snapshot_download", "kaggle")
 BUILDERS = re.compile(r"applications(\.\w+)?\.[A-Z]\w+$")
 
 
-def source(f: Facts) -> Iterator[Source]:
+def main(f: Facts) -> Iterator[Source]:
+    """model.py, where it can be read."""
     if f.source:
         yield f.source
 
 
 def no_python(f: Facts) -> Iterator[str]:
-    text = f.archive.model
-    if text is None or f.source:
-        return
+    if f.archive.model is not None and f.source is None:
+        yield from why_unread("model.py", f.archive.model)
+    elif f.sources:
+        for file, text in f.unread.items():
+            yield from why_unread(file, text)
+
+
+def why_unread(file: str, text: str) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"\s*[!%][A-Za-z]", line):
-            yield f"Line {number} of model.py is a notebook's command: {line.strip()[:60]}"
+            yield f"Line {number} of {file} is a notebook's command: {line.strip()[:60]}"
             return
     if text.lstrip().startswith('{"') or '"cell_type"' in text:
-        yield "model.py is a notebook, not a Python file."
+        yield f"{file} is a notebook, not a Python file."
         return
     try:
         ast.parse(text)
     except SyntaxError as e:
-        yield f"model.py is no Python: {e.msg}, line {e.lineno}."
+        yield f"{file} is no Python: {e.msg}, line {e.lineno}."
     except (ValueError, RecursionError) as e:
-        yield f"model.py is no Python: {e}."
+        yield f"{file} is no Python: {e}."
 
 
 def newer_python(f: Facts) -> Iterator[str]:
-    if f.source:
+    for s in f.sources:
         try:
-            ast.parse(f.source.text, feature_version=(3, 10))
+            ast.parse(s.text, feature_version=(3, 10))
         except SyntaxError as e:
-            yield f"Line {e.lineno} of model.py needs a newer Python than 3.10: {e.msg}."
+            yield f"Line {e.lineno} of {s.file} needs a newer Python than 3.10: {e.msg}."
 
 
 def no_class(f: Facts) -> Iterator[str]:
-    for s in source(f):
+    for s in main(f):
         if "Model" in s.classes and s.classes["Model"] in s.tree.body or "Model" in s.bound \
-                and not s.imports.get("Model", "").startswith(("tensorflow", "keras")):
+                and not s.imports.get("Model", "").startswith(("tensorflow.", "keras.")):
             continue
         names = [n for n in s.classes if n != "Model"]
         near = difflib.get_close_matches("Model", names, n=1, cutoff=0.4) or names[:1]
@@ -78,7 +82,7 @@ def no_class(f: Facts) -> Iterator[str]:
 
 
 def constructor(f: Facts) -> Iterator[str]:
-    for s in source(f):
+    for s in main(f):
         method = s.method("__init__")
         if method is None:
             continue
@@ -92,7 +96,7 @@ def constructor(f: Facts) -> Iterator[str]:
 
 
 def signature(f: Facts) -> Iterator[str]:
-    for s in source(f):
+    for s in main(f):
         if "Model" not in s.classes:
             continue
         method = s.method("predict")
@@ -137,156 +141,58 @@ def assigned(owner: ast.ClassDef, name: str) -> bool:
 
 
 def undefined(f: Facts) -> Iterator[str]:
-    for s in source(f):
+    for s in f.sources:
         for name, line in s.undefined:
-            yield f"The name {name} is used in line {line} of model.py and never defined."
+            yield f"The name {name} is used in line {line} of {s.file} and never defined."
 
 
-def imported(f: Facts) -> Iterator[tuple[str, int, bool]]:
-    """(module, line, whether a failing import is caught) of everything that is imported."""
-    for s in source(f):
+def imported(f: Facts) -> Iterator[tuple[str, str, bool]]:
+    """(module, where, whether a failing import is caught) of everything that is imported."""
+    for s in f.sources:
         for node in [*s.walk(ast.Import), *s.walk(ast.ImportFrom)]:
             caught = s.tried(node, "ImportError", "ModuleNotFoundError")
+            where = f"Line {getattr(node, 'lineno', 0)} of {s.file}"
             if isinstance(node, ast.Import):
-                yield from ((a.name, node.lineno, caught) for a in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                dots = "." * node.level
-                yield dots + (node.module or ""), node.lineno, caught
+                yield from ((a.name, where, caught) for a in node.names)
+            elif isinstance(node, ast.ImportFrom) and not (node.level and "/" in s.file):
+                yield "." * node.level + (node.module or ""), where, caught
 
 
 def held(f: Facts, module: str) -> bool:
-    path = module.lstrip(".").replace(".", "/")
-    return any(n in (f"{path}.py", f"{path}/__init__.py") or n.startswith(f"{path}/")
-               for n in f.archive.names)
+    """Whether the archive holds a module, in any folder if the code changes where Python looks."""
+    anywhere = any("sys.path" in s.text for s in f.sources)
+    return any(n.startswith((f"{module}.py", f"{module}/"))
+               or anywhere and (f"/{module}.py" in n or f"/{module}/" in n) for n in f.names)
 
 
 def missing_module(f: Facts) -> Iterator[str]:
-    for module, line, caught in imported(f):
+    for module, where, caught in imported(f):
         top = module.split(".")[0]
         if caught or (top and held(f, top)):
             continue
         if any(module == n or module.startswith(n + ".") for n in NOTEBOOK):
-            yield f"Line {line} imports {module}, which only notebooks have."
+            yield f"{where} imports {module}, which only notebooks have."
         elif module.startswith("."):
-            yield f"Line {line} imports {module} relatively, but model.py is in no package."
+            yield f"{where} imports {module} relatively, but it is in no package."
         elif top not in sys.stdlib_module_names and top not in PRESENT | UNPROVEN:
-            yield (f"Line {line} imports {top}, which is neither in the archive nor part of "
+            yield (f"{where} imports {top}, which is neither in the archive nor part of "
                    "Python, numpy or TensorFlow.")
 
 
 def unproven_module(f: Facts) -> Iterator[str]:
-    for module, line, caught in imported(f):
+    for module, where, caught in imported(f):
         top = module.split(".")[0]
         if top in UNPROVEN and not caught and not held(f, top):
-            yield f"Line {line} imports {top}; it isn't known whether the platform has it."
-
-
-def opened(f: Facts) -> Iterator[FileName]:
-    for s in source(f):
-        yield from s.files
-
-
-def missing_file(f: Facts) -> Iterator[str]:
-    for file in opened(f):
-        if not file.sure or "*" in file.pattern or found(f, file) or foreign(file):
-            continue
-        stem = file.pattern.replace("\\", "/").split("/")[-1]
-        other = f.named(stem)
-        near = difflib.get_close_matches(stem, [n.split("/")[-1] for n in f.archive.names], n=1,
-                                         cutoff=0.4)
-        hint = (f"it holds {other}, elsewhere or spelled otherwise" if other else
-                f"the nearest is {near[0]}" if near else "nothing resembles it")
-        what = "a placeholder for" if PLACEHOLDER.search(file.pattern) else "to"
-        yield (f"Line {file.line} of model.py points {what} {file.pattern!r}, which isn't in the "
-               f"archive; {hint}.".replace("points a placeholder for", "has left a placeholder,"))
-
-
-def foreign(file: FileName) -> bool:
-    """Whether the path leads out of the archive, which is the next rules' matter."""
-    return bool(ELSEWHERE.search(file.pattern)) or file.pattern.startswith("../")
-
-
-def found(f: Facts, file: FileName) -> bool:
-    """Whether the archive holds the file, spelled exactly so."""
-    entry = f.named(file.pattern)
-    wanted = file.pattern.replace("\\", "/").removeprefix("./")
-    return entry is not None and ("*" in wanted or entry.endswith(wanted))
-
-
-def doubtful_file(f: Facts) -> Iterator[str]:
-    for file in opened(f):
-        if (not file.sure or "*" in file.pattern) and f.named(file.pattern) is None \
-                and not foreign(file):
-            yield f"Line {file.line} of model.py may open {file.pattern!r}; no such file is there."
-
-
-def missing_folder(f: Facts) -> Iterator[str]:
-    """A network opened by a name without a suffix: a SavedModel's folder."""
-    for s in source(f):
-        for name, call in s.calls:
-            last = name.split(".")[-1]
-            text = constant(call)
-            if last not in ("load_model", "TFSMLayer") and not name.endswith("saved_model.load") \
-                    or text is None or "." in text.split("/")[-1] or ELSEWHERE.search(text) \
-                    or s.guarded(call):
-                continue
-            if not any(text.strip("./") in n for n in f.archive.names):
-                yield f"Line {call.lineno} of model.py loads {text!r}, which isn't in the archive."
-
-
-def constant(call: ast.Call) -> str | None:
-    """The file or the end of the path that a call opens, where the code spells it out."""
-    given = call.args[:1] or [k.value for k in call.keywords
-                              if k.arg in ("filepath", "path", "export_dir")]
-    return end_of_path(given[0]) if given else None
-
-
-def end_of_path(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return end_of_path(node.right)
-    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in (
-            "join", "joinpath", "Path", "str", "abspath", "with_name", "fspath"):
-        return end_of_path(node.args[-1])
-    return None
-
-
-def elsewhere(f: Facts) -> Iterator[str]:
-    for s in source(f):
-        for node in s.walk(ast.Constant):
-            if not isinstance(node, ast.Constant):
-                continue
-            text = node.value
-            if isinstance(text, str) and "\n" not in text and ELSEWHERE.search(text) \
-                    and not s.guarded(node):
-                yield f"Line {node.lineno} of model.py points to {text!r}, on another machine."
-
-
-def above(f: Facts) -> Iterator[str]:
-    for file in opened(f):
-        if file.pattern.startswith("../") and f.named(file.pattern.split("/")[-1]) is None:
-            yield f"Line {file.line} opens {file.pattern!r}, above the archive's folder."
-
-
-def bare_name(f: Facts) -> Iterator[str]:
-    for s in source(f):
-        if "__file__" in s.text or "getcwd" in s.text:
-            continue
-        for file in s.files:
-            if f.named(file.pattern) and not file.pattern.startswith("/"):
-                yield (f"Line {file.line} opens {file.pattern!r}, which works only in the "
-                       "archive's own folder.")
-                return
+            yield f"{where} imports {top}; it isn't known whether the platform has it."
 
 
 def fetches(f: Facts) -> Iterator[str]:
-    for s in source(f):
+    for s in f.sources:
         for name, call in s.calls:
             if any(name.endswith(n) for n in FETCHING):
-                yield f"Line {call.lineno} of model.py fetches something: {name}."
+                yield f"Line {call.lineno} of {s.file} fetches something: {name}."
             elif BUILDERS.search(name) and pretrained(call):
-                yield (f"Line {call.lineno} of model.py downloads ImageNet weights, only to build "
+                yield (f"Line {call.lineno} of {s.file} downloads ImageNet weights, only to build "
                        f"{name.split('.')[-1]}.")
 
 
@@ -298,23 +204,22 @@ def pretrained(call: ast.Call) -> bool:
 
 
 def side_effects(f: Facts) -> Iterator[str]:
-    for s in source(f):
+    for s in f.sources:
         for name, call in s.calls:
             if name.endswith((".fit", ".fit_generator", ".train_on_batch")) and s.runs(call):
-                yield f"Line {call.lineno} of model.py trains: {name}."
+                yield f"Line {call.lineno} of {s.file} trains: {name}."
             elif name in ("input", "os.system", "subprocess.run", "subprocess.check_call",
                           "os._exit", "exit", "quit", "sys.exit"):
-                yield f"Line {call.lineno} of model.py calls {name}."
+                yield f"Line {call.lineno} of {s.file} calls {name}."
 
 
 def wrong_call(f: Facts) -> Iterator[str]:
     """Calls of the file's own functions and methods with arguments that these don't take."""
-    for s in source(f):
-        functions = {n.name: n for n in s.tree.body if isinstance(n, ast.FunctionDef)}
+    for s in f.sources:
         for _, call in s.calls:
             target = call.func
-            if isinstance(target, ast.Name) and target.id in functions and not local(s, target):
-                called, skip = functions[target.id], 0
+            if isinstance(target, ast.Name) and target.id in s.functions and not local(s, target):
+                called, skip = s.functions[target.id], 0
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) \
                     and target.value.id == "self" and in_model(s, call):
                 method = s.method(target.attr)
@@ -325,7 +230,7 @@ def wrong_call(f: Facts) -> Iterator[str]:
                 continue
             reason = None if called.decorator_list else misfit(called, call, skip)
             if reason and not s.tried(call, "TypeError"):
-                yield f"Line {call.lineno} of model.py calls {called.name} {reason}."
+                yield f"Line {call.lineno} of {s.file} calls {called.name} {reason}."
 
 
 def local(s: Source, name: ast.Name) -> bool:
@@ -371,18 +276,7 @@ RULES = (
          missing_module, (18, 43)),
     Rule(27, WARNING, "No package is needed whose presence is unknown",
          "Do it with numpy and TensorFlow, or ask the organisers.", unproven_module, (11, 43)),
-    Rule(28, ERROR, "Every file that is opened is in the zip",
-         "Zip that file, or correct the name in model.py.", missing_file, (1, 2, 4)),
-    Rule(29, WARNING, "Every file that may be opened is in the zip",
-         "Zip that file, or take the line out.", doubtful_file, (1, 2)),
-    Rule(30, ERROR, "Every folder that is opened is in the zip", "Zip that folder.", missing_folder,
-         (1, 2)),
-    Rule(31, ERROR, "No path leads to another machine",
-         "Put the file beside model.py: Path(__file__).parent / NAME.", elsewhere, (20,)),
-    Rule(32, ERROR, "No path leads above the archive", "Put the file beside model.py.", above,
-         (20,)),
-    Rule(33, NOTE, "Files are found from any working directory",
-         "Open them as Path(__file__).parent / NAME.", bare_name, (20,)),
+    *path_rules.RULES,
     Rule(34, WARNING, "Nothing is fetched from the network",
          "Build networks with weights=None and put every file into the zip.", fetches, (1,)),
     Rule(35, WARNING, "model.py does nothing but predict", "Take the line out.", side_effects),

@@ -1,19 +1,28 @@
-"""Everything that the rules look at: the archive, its model.py, the networks in it."""
+"""Everything that the rules look at: the archive, its code, the networks in it."""
 
-from dataclasses import dataclass
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from submission import runtimes
 from submission.archive import Archive
 from submission.checks.networks import Network, networks
-from submission.checks.source import Source
+from submission.checks.paths import Paths
+from submission.checks.source import Source, join
 
+FILES = 50              # files of code that are read
 POINTER = b"version https://git-lfs"
+RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/",
+           "__pycache__/", ".git/", ".venv/")
 
 
 @dataclass
 class Facts:
+    """unread: the texts of imported files that are no Python, once ``sources`` was asked."""
+
     archive: Archive
+    unread: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Source | None:
@@ -25,8 +34,57 @@ class Facts:
             return None
 
     @cached_property
+    def sources(self) -> list[Source]:
+        """model.py and the archive's files that it imports, and these import."""
+        found = [self.source] if self.source else []
+        for source in found:
+            for file in self.imported(source):
+                text = self.archive.read(file).decode("utf-8", "replace")
+                if len(found) < FILES and file not in [s.file for s in found]:
+                    try:
+                        found.append(Source(text, file))
+                    except (SyntaxError, ValueError, RecursionError):
+                        self.unread[file] = text
+            join(found)
+        return found
+
+    def imported(self, source: Source) -> Iterator[str]:
+        """The files of the archive that a file of code imports, a failure of which is its own."""
+        for node in [*source.walk(ast.Import), *source.walk(ast.ImportFrom)]:
+            if source.tried(node, "ImportError", "ModuleNotFoundError"):
+                continue
+            names = [a.name for a in node.names]  # type: ignore[attr-defined]
+            folder = ""
+            if isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                names = [module, *(f"{module}.{n}".strip(".") for n in names)]
+                if node.level:
+                    folder = "/".join(source.file.split("/")[:-node.level] + [""])
+            for name in names:
+                parts = name.split(".")
+                for i in range(len(parts)):
+                    yield from self.module(folder + "/".join(parts[:i + 1]))
+
+    def module(self, path: str) -> list[str]:
+        """The file that a module is, in any folder if code changes where Python looks."""
+        ends = (f"{path}.py", f"{path}/__init__.py")
+        found = [n for n in self.names if n in ends]
+        if not found and self.source and "sys.path" in self.source.text:
+            found = [n for n in self.names if n.endswith(tuple(f"/{end}" for end in ends))]
+        return found if len(found) == 1 else []
+
+    @cached_property
+    def paths(self) -> list[Paths]:
+        return [Paths(source) for source in self.sources]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The files that somebody meant to send: without what systems and editors add."""
+        return [n for n in self.archive.names if not rubbish(n)]
+
+    @cached_property
     def networks(self) -> list[Network]:
-        return networks(self.archive)
+        return networks(self.archive, self.names)
 
     @cached_property
     def keras(self) -> tuple[int, ...]:
@@ -35,21 +93,25 @@ class Facts:
 
     @cached_property
     def pointers(self) -> list[str]:
-        return [i.filename for i in self.archive.entries
-                if i.file_size < 1024 and self.archive.read(i.filename, 64).startswith(POINTER)]
+        return [n for n in self.names if self.archive.sizes[n] < 1024
+                and self.archive.read(n, 64).startswith(POINTER)]
 
     def named(self, name: str) -> str | None:
         """The entry that ``name`` or a pattern in model.py means, None where there is none."""
         import fnmatch
 
         wanted = name.replace("\\", "/").removeprefix("./").lower()
-        wanted = wanted.replace("[", "[[]") if "*" not in wanted else wanted
-        for entry in self.archive.names:
-            if fnmatch.fnmatch(entry.lower(), wanted) or (
-                    "/" not in wanted and fnmatch.fnmatch(entry.lower().split("/")[-1], wanted)) \
-                    or ("*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
+        wanted = wanted.replace("[", "[[]")
+        for entry in self.names:
+            if any(fnmatch.fnmatch(entry.lower(), w) for w in (wanted, f"*/{wanted}")) or (
+                    "*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
                 return entry
         return None
+
+
+def rubbish(name: str) -> bool:
+    """Whether a system or an editor put the file there; ._NAME is what macOS keeps beside NAME."""
+    return any(r in name for r in RUBBISH) or name.split("/")[-1].startswith("._")
 
 
 def number(version: str) -> tuple[int, ...]:

@@ -1,12 +1,13 @@
-"""Rules 40 to 56: whether the platform's Keras can open the networks."""
+"""Rules 40 to 57: whether the platform's Keras can open the networks."""
 
 import ast
 import re
 from collections.abc import Iterator
 
-from submission.checks.code_rules import constant
+from submission.checks.code_rules import imported
 from submission.checks.facts import Facts, number
 from submission.checks.networks import Network
+from submission.checks.path_rules import constant
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 # Layers that came after Keras 3.4, and settings that its layers don't know: each was tried.
@@ -20,6 +21,9 @@ NEWER_LAYERS = {
     "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear",
     "ReversibleEmbedding", "STFTSpectrogram", "Solarization"}
 NEWER_SETTINGS = {"quantization_config", "input_axes", "output_axes"}
+# Layers that Keras 3.4 refuses to make with a setting that they had in Keras 2: each was tried.
+UNGROUPED = {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+             "Conv1DTranspose", "Conv2DTranspose"}
 KERAS_2 = {"TFOpLambda", "SlicingOpLambda", "ModuleWrapper", "TensorFlowOpLayer"}
 BACKBONES = ("efficientnetv2", "efficientnet", "mobilenetv3", "mobilenetv2", "mobilenet",
              "convnext", "resnet50", "resnet101", "resnet152", "resnet", "vgg16", "vgg19", "vgg",
@@ -28,28 +32,29 @@ BACKBONES = ("efficientnetv2", "efficientnet", "mobilenetv3", "mobilenetv2", "mo
 
 def whole(f: Facts) -> Iterator[Network]:
     """Files that hold a whole network, which load_model opens; load_weights reads only weights."""
-    if any(kind == "load_model" for kind, _ in loads(f)) or f.source is None:
+    if any(kind == "load_model" for kind, _, _ in loads(f)) or f.source is None:
         yield from (n for n in f.networks if n.kind in ("keras", "h5"))
 
 
-def loads(f: Facts) -> Iterator[tuple[str, ast.Call]]:
-    for name, call in f.source.calls if f.source else ():
-        last = name.split(".")[-1]
-        if last in ("load_model", "load_weights"):
-            yield last, call
+def loads(f: Facts) -> Iterator[tuple[str, ast.Call, str]]:
+    """(load_model or load_weights, the call, where it stands)."""
+    for s in f.sources:
+        for name, call in s.calls:
+            last = name.split(".")[-1]
+            if last in ("load_model", "load_weights") and not s.home_made(call):
+                yield last, call, f"Line {call.lineno} of {s.file}"
 
 
 def switched_off(f: Facts, option: str) -> bool:
     """Whether any load_model in model.py says ``option=False``."""
     return any(k.arg == option and isinstance(k.value, ast.Constant) and k.value.value is False
-               for _, call in loads(f) for k in call.keywords) or (
-        option == "safe_mode" and bool(f.source)
-        and "enable_unsafe_deserialization" in str(f.source and f.source.text))
+               for _, call, _ in loads(f) for k in call.keywords) or (
+        option == "safe_mode" and "enable_unsafe_deserialization" in code(f))
 
 
 def old_keras(f: Facts) -> bool:
     """Whether model.py asks for Keras 2, which is another program."""
-    text = f.source.text if f.source else ""
+    text = code(f)
     return "tf_keras" in text or "TF_USE_LEGACY_KERAS" in text
 
 
@@ -59,7 +64,7 @@ def version(f: Facts) -> str:
 
 def proven_newer(f: Facts) -> Iterator[str]:
     for network in whole(f):
-        layers = sorted(network.kinds & NEWER_LAYERS)
+        layers = sorted({o.kind for o in network.layers if not o.foreign} & NEWER_LAYERS)
         settings = sorted({k for o in network.layers for k in o.config} & NEWER_SETTINGS)
         if layers and number(network.version) > f.keras:
             yield f"{network.name} holds a layer {layers[0]}, which Keras {version(f)} hasn't got."
@@ -77,10 +82,34 @@ def newer(f: Facts) -> Iterator[str]:
 
 
 def keras_2(f: Facts) -> Iterator[str]:
+    if old_keras(f):
+        return
+    text = code(f)
     for network in whole(f):
         kinds = sorted(network.kinds & KERAS_2)
-        if kinds and not old_keras(f):
+        # A class given under that name, which leaves the setting out, is the usual remedy.
+        grouped = sorted(k for k in {o.kind for o in network.layers if "groups" in o.config}
+                         & UNGROUPED if not re.search(rf"['\"]{k}['\"]|class \w*{k}", text))
+        if kinds:
             yield f"{network.name} holds a {kinds[0]} of Keras 2, which Keras 3 can't open."
+        elif grouped:
+            yield (f"{network.name} holds a {grouped[0]} of Keras 2 with a setting 'groups', which "
+                   f"Keras {version(f)} refuses.")
+
+
+def saved_by_keras_2(f: Facts) -> Iterator[str]:
+    proven = " ".join(keras_2(f))
+    for network in whole(f):
+        if network.version.startswith("2.") and not old_keras(f) \
+                and f"{network.name} " not in proven:
+            yield f"{network.name} was saved by Keras {network.version}, the platform has " \
+                  f"{version(f)}."
+
+
+def wrong_suffix(f: Facts) -> Iterator[str]:
+    for network in whole(f):
+        if network.kind == "h5" and network.name.lower().endswith(".keras") and not old_keras(f):
+            yield f"{network.name} holds HDF5; Keras 3 opens that only by the suffix .h5."
 
 
 def nested(f: Facts) -> Iterator[str]:
@@ -93,27 +122,33 @@ def nested(f: Facts) -> Iterator[str]:
             yield f"{network.name} is a Sequential around a whole network."
 
 
+def code(f: Facts) -> str:
+    """All Python that the archive holds."""
+    return "\n".join(f.archive.read(n).decode("utf-8", "replace")
+                     for n in f.names if n.endswith(".py"))
+
+
 def foreign(f: Facts) -> Iterator[str]:
-    text = "\n".join(f.archive.read(n).decode("utf-8", "replace")
-                     for n in f.archive.names if n.endswith(".py"))
+    text = code(f)
+    # A package that is imported registers its layers itself; whether it is there asks rule 26.
+    packages = {module.split(".")[0] for module, _, _ in imported(f)}
     for network in whole(f):
-        for kind in sorted({o.kind for o in network.layers if o.foreign}):
+        for kind in sorted({o.kind for o in network.layers if o.foreign
+                            and o.registered.split(">")[0] not in packages}):
             if not re.search(rf"\b{re.escape(kind)}\b", text):
                 yield f"{network.name} holds a {kind}, which isn't Keras' own and not in model.py."
 
 
 def unregistered(f: Facts) -> Iterator[str]:
-    if f.source is None:
-        return
-    text = f.source.text
+    text = code(f)
+    defined = {name for s in f.sources for name in (*s.classes, *s.functions)}
     helped = any(w in text for w in ("custom_objects", "register_keras_serializable",
                                      "custom_object_scope", "CustomObjectScope",
                                      "get_custom_objects"))
     for network in whole(f):
         for kind in sorted({o.kind for o in network.layers if o.foreign}):
-            if re.search(rf"\b{re.escape(kind)}\b", text) and not helped \
-                    and kind in f.source.classes:
-                yield f"{network.name} holds a {kind}, which model.py defines but doesn't register."
+            if kind in defined and not helped:
+                yield f"{network.name} holds a {kind}, which the code defines but doesn't register."
 
 
 def lambdas(f: Facts) -> Iterator[str]:
@@ -146,7 +181,7 @@ def optimizer(f: Facts) -> Iterator[str]:
 
 
 def custom_compile(f: Facts) -> Iterator[str]:
-    text = f.source.text if f.source else ""
+    text = code(f)
     for network in whole(f):
         kinds = [k for k in network.custom_compile if not re.search(rf"\b{re.escape(k)}\b", text)]
         if kinds and not switched_off(f, "compile"):
@@ -158,10 +193,10 @@ def half(f: Facts) -> Iterator[str]:
         found = re.search(r"mixed_b?float16", str(network.config))
         if found:
             yield f"{network.name} was saved under the policy {found[0]}."
-    if f.source:
-        for name, call in f.source.calls:
+    for s in f.sources:
+        for name, call in s.calls:
             if name.endswith("set_global_policy"):
-                yield f"Line {call.lineno} of model.py sets a global number type."
+                yield f"Line {call.lineno} of {s.file} sets a global number type."
 
 
 def wrong_call(f: Facts) -> Iterator[str]:
@@ -169,20 +204,20 @@ def wrong_call(f: Facts) -> Iterator[str]:
     if old_keras(f):
         return
     kinds = {n.name: n.kind for n in f.networks}
-    for name, call in loads(f):
+    for name, call, where in loads(f):
         text = constant(call)
         if text is None:
             continue
         entry = f.named(text)
         low = text.lower()
         if name == "load_model" and kinds.get(entry or "") == "weights":
-            yield f"Line {call.lineno} loads {text!r} as a network; it holds weights alone."
+            yield f"{where} loads {text!r} as a network; it holds weights alone."
         elif name == "load_model" and not low.endswith((".keras", ".h5", ".hdf5")) \
                 and entry_or_folder(f, text):
-            yield f"Line {call.lineno} loads {text!r}; Keras 3 opens only .keras and .h5 files."
+            yield f"{where} loads {text!r}; Keras 3 opens only .keras and .h5 files."
         elif name == "load_weights" and "." in text and not low.endswith(
                 (".keras", ".h5", ".hdf5", ".json")):
-            yield f"Line {call.lineno} loads weights from {text!r}; Keras 3 reads only .weights.h5."
+            yield f"{where} loads weights from {text!r}; Keras 3 reads only .weights.h5."
 
 
 def entry_or_folder(f: Facts, text: str) -> bool:
@@ -199,13 +234,13 @@ def wrong_name(f: Facts) -> Iterator[str]:
         if said and holds and said[:6] != holds[:6]:
             yield f"{network.name} holds {holds}, not {said}."
     if f.source:
-        built = {b for n, _ in f.source.calls if ".applications." in n
+        built = {b for s in f.sources for n, _ in s.calls if ".applications." in n
                  for b in [backbone(n.split(".")[-1].lower())] if b}
-        for name, call in loads(f):
+        for name, call, where in loads(f):
             said = backbone((constant(call) or "").lower().replace("_", "").replace("-", ""))
             if name == "load_weights" and said and built and not any(
                     said[:6] == b[:6] for b in built):
-                yield f"Line {call.lineno} loads weights of {said} into {sorted(built)[0]}."
+                yield f"{where} loads weights of {said} into {sorted(built)[0]}."
 
 
 def backbone(text: str) -> str | None:
@@ -219,7 +254,7 @@ def slow_network(f: Facts) -> Iterator[str]:
 
 
 def pickles(f: Facts) -> Iterator[str]:
-    for name in f.archive.names:
+    for name in f.names:
         if name.lower().endswith((".pkl", ".pickle", ".joblib", ".pt", ".pth")):
             yield f"{name} is a pickle: it runs code when opened and needs the same packages."
 
@@ -263,4 +298,10 @@ RULES = (
          "Try it: harness dry-run ZIP. A depthwise convolution in code is several times faster.",
          slow_network, (33,)),
     Rule(55, NOTE, "There are no pickles", "Save arrays with numpy.savez.", pickles, (38,)),
+    Rule(56, ERROR, "Networks bear the suffix of what they are",
+         "Rename it to .h5, in the zip and in model.py; or save it again as .keras.", wrong_suffix,
+         (9,)),
+    Rule(57, WARNING, "No network was saved by Keras 2",
+         "Try it: harness dry-run ZIP --runtime tensorflow==2.17.0,keras==3.4.1", saved_by_keras_2,
+         (9,)),
 )

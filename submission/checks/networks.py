@@ -22,6 +22,23 @@ from submission.archive import DAMAGES, EXPANSION, Archive
 CONFIG = 64 << 20       # bytes of JSON that are read
 SECONDS = 60.0
 KERAS = ("keras", "builtins", "tf_keras", "tensorflow")  # modules whose classes are Keras' own
+# The functions and losses that Keras 3.4.1 finds by a bare name.
+ACTIVATIONS = {
+    "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "leaky_relu", "linear",
+    "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus",
+    "softsign", "swish", "tanh"}
+LOSSES = {
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+    "categorical_hinge", "categorical_focal_crossentropy", "cosine_similarity", "ctc", "dice",
+    "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "poisson", "squared_hinge",
+    "mean_squared_logarithmic_error", "sparse_categorical_crossentropy", "tversky"}
+METRICS = {
+    "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"}
+SHORT_LOSSES = {
+    "bce", "kld", "mae", "mape", "mse", "msle", "BCE", "KLD", "MAE", "MAPE", "MSE", "MSLE"}
+FUNCTIONS = ACTIVATIONS | LOSSES | METRICS
 H5 = b"\x89HDF\r\n\x1a\n"
 READ_H5 = """
 import json, sys
@@ -41,10 +58,13 @@ with h5py.File(sys.argv[1], "r") as f:
 
 @dataclass(frozen=True)
 class Layer:
-    """One object in a configuration: its class, where Keras looks for it, and its settings."""
+    """One object in a configuration: its class, where Keras looks for it, and its settings.
+
+    module: "" where the file names none, as .h5 files don't; None where it says that there is none.
+    """
 
     kind: str
-    module: str
+    module: str | None
     registered: str
     config: dict[str, Any]
     parent: str
@@ -52,8 +72,11 @@ class Layer:
     @property
     def foreign(self) -> bool:
         """Whether the class isn't Keras' own."""
-        if self.registered and ">" in self.registered:
+        if ">" in self.registered:
             return not self.registered.startswith("keras>")
+        # Of a class from a notebook, whose module is __main__, Keras keeps the bare name alone.
+        if self.module is None:
+            return bool(self.registered)
         return bool(self.module) and self.module.split(".")[0] not in KERAS
 
 
@@ -98,13 +121,19 @@ class Network:
     @property
     def custom_compile(self) -> list[str]:
         """Losses, metrics and optimizers that are not Keras' own."""
-        return sorted({o.kind for o in objects(self.compiled, "", 0) if o.foreign})
+        found = {o.kind for o in objects(self.compiled, "", 0) if o.foreign}
+        # An .h5 file holds a loss by its name alone; a class's name begins with a capital letter.
+        loss = self.compiled.get("loss") if isinstance(self.compiled, dict) else None
+        if self.kind == "h5" and isinstance(loss, str) and loss[:1].islower() \
+                and loss not in LOSSES | SHORT_LOSSES:
+            found.add(loss)
+        return sorted(found)
 
 
-def networks(archive: Archive) -> list[Network]:
-    """What is known of every Keras file in the archive."""
+def networks(archive: Archive, names: list[str]) -> list[Network]:
+    """What is known of every Keras file among ``names``."""
     found = []
-    for name in archive.names:
+    for name in names:
         low = name.lower()
         if low.endswith(".keras"):
             found.append(read_keras(archive, name))
@@ -171,8 +200,13 @@ def objects(value: Any, parent: str, depth: int) -> Iterator[Layer]:
         kind = value.get("class_name")
         if isinstance(kind, str) and kind != "__keras_tensor__":
             config = value.get("config")
-            yield Layer(kind, str(value.get("module") or ""),
-                        str(value.get("registered_name") or ""),
+            module, registered = value.get("module", ""), str(value.get("registered_name") or "")
+            if kind == "function" and isinstance(config, str):
+                # Of functions, their own or Keras', the file says no more than the name.
+                kind = config.split(">")[-1]
+                if module == "builtins":
+                    module, registered = "keras" if config in FUNCTIONS else None, config
+            yield Layer(kind, None if module is None else str(module), registered,
                         config if isinstance(config, dict) else {}, parent)
             parent = kind
         for key, item in value.items():

@@ -5,15 +5,16 @@ import re
 from collections.abc import Iterator
 
 from submission.checks.facts import Facts
-from submission.checks.source import Source
+from submission.checks.predict import Predict, keras_network, own
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 TENSORS = re.compile(r"^(tensorflow|keras)\.(\w+\.)*(argmax|cast|round|squeeze|reshape|stack|"
                      r"concat|convert_to_tensor|constant|identity|transpose|gather|top_k|map_fn)$")
-CALLED = (".predict", ".predict_on_batch", ".predict_proba", ".__call__")
+CALLED = ("predict", "predict_on_batch", "__call__")
 PICKING = ("argmax", "argsort", "argpartition", "top_k", "round", "rint", "bincount", "mode",
            "Counter", "most_common", "unique", "digitize", "searchsorted", "where", "greater",
            "predict_classes", "decode_predictions", "max")
+PICKING_LAYERS = {"Argmax", "Lambda"}
 INSIDE = ("efficientnet", "efficientnet_v2", "convnext", "mobilenet_v3", "regnet")
 RESCALED = ("efficientnet", "convnext", "mobilenetv3")
 OUTSIDE = ("vgg", "block1_conv1", "conv1_conv", "conv5_block", "xception", "block14_sepconv",
@@ -24,52 +25,6 @@ RANDOM = re.compile(r"^(numpy\.random\.|tensorflow\.random\.|keras\.random\.|ran
 SEEDING = ("numpy.random.seed", "tensorflow.random.set_seed", "random.seed",
            "set_random_seed", "keras.utils.set_random_seed")
 LOOPS = ast.For | ast.While | ast.ListComp | ast.GeneratorExp
-
-
-class Predict:
-    """Model.predict, read."""
-
-    def __init__(self, source: Source, method: ast.FunctionDef) -> None:
-        self.source, self.method = source, method
-        arguments = [a.arg for a in [*method.args.posonlyargs, *method.args.args]]
-        static = any(source.name(d) == "staticmethod" for d in method.decorator_list)
-        self.given = arguments[0 if static else 1] if len(arguments) > (0 if static else 1) else ""
-
-    @property
-    def returns(self) -> list[ast.Return]:
-        return [n for n in own(self.method) if isinstance(n, ast.Return)]
-
-    def value(self, node: ast.AST | None, before: int, depth: int = 0) -> ast.AST | None:
-        """What an expression stands for: a name's last assignment before the line."""
-        if not isinstance(node, ast.Name) or depth > 5:
-            return node
-        found = [n for n in own(self.method) if isinstance(n, ast.Assign) and n.lineno < before
-                 and any(isinstance(t, ast.Name) and t.id == node.id for t in n.targets)]
-        if not found or any(isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
-                            and n.target.id == node.id for n in own(self.method)):
-            return node
-        # One of several assignments in branches proves nothing.
-        last = max(found, key=lambda n: n.lineno)
-        if last not in self.method.body and len(found) > 1:
-            return node
-        return self.value(last.value, last.lineno, depth + 1)
-
-    @property
-    def results(self) -> Iterator[tuple[ast.AST, int]]:
-        for r in self.returns:
-            value = self.value(r.value, r.lineno)
-            if value is not None:
-                yield value, r.lineno
-
-
-def own(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions inside it."""
-    stack = list(ast.iter_child_nodes(function))
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            stack += ast.iter_child_nodes(node)
 
 
 def predict(f: Facts) -> Iterator[Predict]:
@@ -127,10 +82,13 @@ def tensor(f: Facts) -> Iterator[str]:
 
 
 def probabilities(f: Facts) -> Iterator[str]:
+    if any(n.kinds & PICKING_LAYERS for n in f.networks):
+        return
     for p in predict(f):
         picks = any(n.split(".")[-1] in PICKING for n, _ in p.source.calls)
         for value, line in p.results:
-            if not picks and name_of(p, value).endswith(CALLED) and not p.source.foreign_base:
+            if not picks and isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) \
+                    and value.func.attr in CALLED and keras_network(p.source, value.func.value):
                 yield (f"Line {line} of model.py returns what the network gives, one number a "
                        "class; nothing picks the largest.")
 
@@ -189,44 +147,42 @@ def batch_scaling(f: Facts) -> Iterator[str]:
                        "depends on what else is in the batch.")
 
 
-def scales(s: Source) -> list[int]:
-    """Lines that divide by 255 or so."""
-    return [n.lineno for n in s.walk(ast.BinOp) if isinstance(n, ast.BinOp)
+def scales(f: Facts) -> list[str]:
+    """Where something is divided by 255 or so."""
+    return [f"Line {n.lineno} of {s.file}" for s in f.sources for n in s.walk(ast.BinOp)
+            if isinstance(n, ast.BinOp)
             and isinstance(n.op, ast.Div | ast.Mult)
             and re.search(r"(/ ?(255|127\.5|256)\b)|(\* ?\(?1\.?0? ?/ ?255)",
                           ast.unparse(n).replace("255.0", "255"))]
 
 
-def preprocessors(s: Source) -> list[str]:
-    return [n for n, _ in s.calls if n.endswith("preprocess_input")]
+def preprocessors(f: Facts) -> list[str]:
+    return [n for s in f.sources for n, _ in s.calls if n.endswith("preprocess_input")]
 
 
 def twice_scaled(f: Facts) -> Iterator[str]:
-    if f.source is None:
-        return
-    lines = scales(f.source)
+    lines = scales(f)
     for network in f.networks:
         names = network.layer_names.replace("_", "")
         inside = any(o.kind == "Rescaling" for o in network.layers) and not any(
             n in names for n in ("vgg", "xception"))
         if lines and inside:
-            yield (f"Line {lines[0]} of model.py scales the pictures, and so does a Rescaling "
+            yield (f"{lines[0]} scales the pictures, and so does a Rescaling "
                    f"layer in {network.name}.")
-    if lines and any(f".{name}.preprocess_input" in n for n in preprocessors(f.source)
+    if lines and any(f".{name}.preprocess_input" in n for n in preprocessors(f)
                      for name in ("vgg16", "vgg19", "resnet", "resnet50", "xception",
                                   "mobilenet_v2")):
-        yield f"Line {lines[0]} of model.py scales the pictures, and preprocess_input does, too."
+        yield f"{lines[0]} scales the pictures, and preprocess_input does, too."
 
 
 def idle_preprocessing(f: Facts) -> Iterator[str]:
-    if f.source:
-        for name in sorted(set(preprocessors(f.source))):
-            if any(f".{inside}." in name for inside in INSIDE):
-                yield f"{name} does nothing: these networks scale inside."
+    for name in sorted(set(preprocessors(f))):
+        if any(f".{inside}." in name for inside in INSIDE):
+            yield f"{name} does nothing: these networks scale inside."
 
 
 def not_scaled(f: Facts) -> Iterator[str]:
-    if f.source is None or scales(f.source) or preprocessors(f.source):
+    if f.source is None or scales(f) or preprocessors(f):
         return
     for network in f.networks:
         kinds = network.kinds

@@ -1,43 +1,36 @@
-"""What can be known of a model.py by reading it. Nothing is imported or run."""
+"""What can be known of a model.py, or a file that it imports, by reading it. Nothing is run."""
 
 import ast
 import builtins
 import re
 import symtable
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
-FILES = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".pickle", ".joblib", ".json", ".pt",
-         ".pth", ".ckpt", ".tflite", ".pb", ".onnx", ".yaml", ".yml", ".txt", ".csv", ".mat",
-         ".bin", ".index", ".safetensors")
 MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loader__", "__path__",
           "__builtins__", "__annotations__", "__debug__", "__class__", "__module__",
           "__qualname__", "__dict__"}
-TELLING = {"print", "debug", "info", "warning", "warn", "error", "exception", "log"}
-WRITING = ("save", "dump", "to_", "write", "plot", "export")
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True)
-class FileName:
-    """A string that names a file. pattern: with "*" for what isn't known; sure: nothing excuses it.
-    """
-
-    pattern: str
-    line: int
-    sure: bool
-    call: str
+FunctionOrClass = FUNCTION | ast.ClassDef
 
 
 class Source:
-    """A parsed model.py. Raises SyntaxError (or ValueError for NUL bytes) where it can't be."""
+    """A parsed model.py, or a file that it imports.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    files, methods, reachable: of all files that run together, the names by parts, the names of
+    methods, and the functions that would run. Raises SyntaxError, or ValueError for NUL bytes.
+    """
+
+    def __init__(self, text: str, file: str = "model.py") -> None:
+        self.text, self.file = text, file
+        self.files: set[str] = set()
+        self.methods: set[str] = set()
+        self.reachable: set[ast.AST] = set()
+        self.parts = file.removesuffix(".py").removesuffix("/__init__").split("/")
         self.tree = ast.parse(text)
         self.parents = {child: node for node in ast.walk(self.tree)
                         for child in ast.iter_child_nodes(node)}
+        join([self])
 
     @cached_property
     def imports(self) -> dict[str, str]:
@@ -48,9 +41,9 @@ class Source:
                 for a in node.names:
                     found[a.asname or a.name.split(".")[0]] = (
                         a.name if a.asname else a.name.split(".")[0])
-            elif isinstance(node, ast.ImportFrom) and not node.level:
+            elif isinstance(node, ast.ImportFrom):
                 for a in node.names:
-                    found[a.asname or a.name] = f"{node.module}.{a.name}"
+                    found[a.asname or a.name] = f"{node.module or ''}.{a.name}".lstrip(".")
         return found
 
     def name(self, node: ast.AST | None) -> str:
@@ -65,9 +58,20 @@ class Source:
             parts.append("()")
         return ".".join(reversed(parts))
 
+    def imported(self, node: ast.AST) -> bool:
+        """Whether an expression is an imported name, or a part of what that stands for."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self.imports
+
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
         return {n.name: n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)}
+
+    @cached_property
+    def functions(self) -> dict[str, ast.FunctionDef]:
+        """The functions of the module itself, not those inside classes and functions."""
+        return {n.name: n for n in self.tree.body if isinstance(n, ast.FunctionDef)}
 
     @cached_property
     def bound(self) -> set[str]:
@@ -97,30 +101,6 @@ class Source:
         owner = self.classes.get("Model")
         names = [self.name(b) for b in owner.bases] if owner else []
         return any(n not in self.classes and n != "object" for n in names)
-
-    @cached_property
-    def reachable(self) -> set[ast.AST]:
-        """The functions that run when the platform imports, builds and calls Model."""
-        known: dict[str, list[ast.AST]] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, FUNCTION | ast.ClassDef):
-                known.setdefault(node.name, []).append(node)
-        entries = special(self.classes["Model"]) if "Model" in self.classes else []
-        entries += [n for n in (self.method("__init__"), self.method("predict")) if n]
-        waiting: list[tuple[ast.AST, bool]] = [(n, False) for n in self.tree.body
-                                               if not is_main(n)]
-        waiting += [(n, True) for n in entries]
-        done: set[tuple[ast.AST, bool]] = set()
-        while waiting:
-            piece = waiting.pop()
-            if piece in done:
-                continue
-            done.add(piece)
-            for name in mentioned(*piece):
-                for other in known.get(name, []):
-                    waiting += [(n, True) for n in (special(other) if isinstance(
-                        other, ast.ClassDef) else [other])]
-        return {node for node, whole in done if whole}
 
     def runs(self, node: ast.AST) -> bool:
         """Whether the platform would come past this node."""
@@ -198,67 +178,125 @@ class Source:
             inner = outer
         return False
 
-    @cached_property
-    def files(self) -> list[FileName]:
-        """Every string that names a file which the platform's run would open."""
-        found = []
-        for node in self.walk(ast.AST):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                pattern = node.value
-            elif isinstance(node, ast.JoinedStr):
-                pattern = "".join(str(v.value) if isinstance(v, ast.Constant) else "*"
-                                  for v in node.values)
-            else:
-                continue
-            stem = pattern.replace("\\", "/").rsplit("/", 1)[-1]
-            if not stem.lower().endswith(FILES) or stem.lower() in FILES or "\n" in pattern \
-                    or "://" in pattern or isinstance(self.parents[node], ast.JoinedStr):
-                continue
-            item = self._file(node, pattern)
-            if item:
-                found.append(item)
-        return found
+    def own(self, call: ast.Call) -> ast.FunctionDef | None:
+        """The function or method of the file itself that is called."""
+        target = call.func
+        if isinstance(target, ast.Name):
+            return self.functions.get(target.id)
+        if isinstance(target, ast.Attribute) and ast.unparse(target.value) in ("self", "cls"):
+            owner = next((o for o in self.around(call) if isinstance(o, ast.ClassDef)), None)
+            method = self._method(owner, target.attr, 0)
+            return method if isinstance(method, ast.FunctionDef) else None
+        return None
 
-    def _file(self, node: ast.AST, pattern: str) -> FileName | None:
-        call, sure = "", True
-        for outer in self.around(node):
-            if isinstance(outer, ast.Expr) and outer.value is node:
-                return None
-            if isinstance(outer, ast.Raise | ast.Assert):
-                return None
-            if isinstance(outer, ast.Call):
-                name = self.name(outer.func).split(".")[-1] or "()"
-                if name in TELLING or name.startswith(WRITING) or opens_to_write(name, outer):
-                    return None
-                sure = sure and name not in ("exists", "isfile", "is_file", "endswith", "replace")
-                call = call if call and call not in ("join", "Path", "str") else name
-            if isinstance(outer, ast.Compare | ast.stmt):
-                sure = sure and not isinstance(outer, ast.Compare)
-                break
-        return FileName(pattern, getattr(node, "lineno", 0), sure and not self.guarded(node), call)
+    def home_made(self, call: ast.Call) -> bool:
+        """Whether what is called may stand in one of the archive's files."""
+        if self.imported(call.func):
+            return self.name(call.func).split(".")[0] in self.files
+        return self.own(call) is not None or (
+            isinstance(call.func, ast.Attribute) and call.func.attr in self.methods)
+
+    def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
     def guarded(self, node: ast.AST) -> bool:
-        """Whether a missing file would do no harm: in a try, or asked for before."""
-        return self.tried(node, "OSError", "IOError", "FileNotFoundError") or any(
-            isinstance(o, ast.If | ast.IfExp) and re.search("exists|isdir|is_dir|isfile|is_file",
-                                                            ast.unparse(o.test))
-            for o in self.around(node))
+        """Whether a missing file may do no harm: in a try, or on one way of several.
+
+        What waits for a first use, if something is None yet, happens all the same.
+        """
+        if self.tried(node, "OSError", "IOError", "FileNotFoundError"):
+            return True
+        return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
+            isinstance(o, ast.If | ast.IfExp | ast.While)
+            and not re.search("is None|hasattr", ast.unparse(o.test))) for o in self.around(node))
 
 
 def is_main(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
 
 
-def mentioned(node: ast.AST, whole: bool) -> Iterator[str]:
+def join(sources: list[Source]) -> None:
+    """Let files of code know of each other: model.py comes first."""
+    files = {part for s in sources for part in s.parts}
+    methods = {m.name for s in sources for c in s.classes.values() for m in c.body
+               if isinstance(m, FUNCTION)}
+    for s in sources:
+        s.files, s.methods = files, methods
+    reachable = reach(sources)
+    for s in sources:
+        s.reachable = reachable
+
+
+def reach(sources: list[Source]) -> set[ast.AST]:
+    """The functions that run when the platform imports, builds and calls Model, in all files."""
+    first = sources[0]
+    known = [(n, s) for s in sources for n in ast.walk(s.tree)
+             if isinstance(n, FUNCTION | ast.ClassDef)]
+    methods = {m: n for n, _ in known if isinstance(n, ast.ClassDef) for m in n.body}
+    meant = Mentions({(s.parts[-1], n.name) for n, s in known})
+    meant.add(first, ast.Name("Model"))
+    if first.method("predict") is None:
+        meant.attributes.add("predict")
+    waiting: list[tuple[ast.AST, bool, Source]] = [
+        (n, False, s) for s in sources for n in s.tree.body if not is_main(n)]
+    waiting += [(n, True, first) for n in (first.method("__init__"), first.method("predict")) if n]
+    done: set[tuple[ast.AST, bool]] = set()
+    while waiting:
+        for node, whole, source in waiting:
+            done.add((node, whole))
+            for child in running(node, whole):
+                meant.add(source, child)
+        waiting = []
+        for node, source in known:
+            owner = methods.get(node)
+            if isinstance(node, ast.ClassDef):
+                pieces = special(node) if meant.anyhow(node, source) else []
+            elif owner:
+                pieces = [node] if node.name in meant.attributes and meant.anyhow(
+                    owner, source) else []
+            else:
+                pieces = [node] if meant.by_name(node, source) else []
+            waiting += [(p, True, source) for p in pieces if (p, True) not in done]
+    return {node for node, whole in done if whole}
+
+
+class Mentions:
+    """What the names in running code may mean. known: (last part of the file's name, name)."""
+
+    def __init__(self, known: set[tuple[str, str]]) -> None:
+        self.known = known
+        self.exact: set[tuple[str, str]] = set()
+        self.loose: set[str] = set()            # imported, but from where isn't clear
+        self.attributes: set[str] = set()
+
+    def add(self, source: Source, node: ast.Name | ast.Attribute) -> None:
+        imported, parts = source.imported(node), source.name(node).split(".")
+        if imported and parts[0] not in source.files:
+            return              # a package's, whatever functions of that name there are here
+        if isinstance(node, ast.Attribute):
+            self.attributes.add(node.attr)
+        if imported or isinstance(node, ast.Name):
+            key = (parts[-2] if len(parts) > 1 else source.parts[-1], parts[-1])
+            if key in self.known:
+                self.exact.add(key)
+            elif imported or "*" in source.imports:
+                self.loose.add(parts[-1])
+
+    def by_name(self, node: FunctionOrClass, source: Source) -> bool:
+        return (source.parts[-1], node.name) in self.exact or node.name in self.loose
+
+    def anyhow(self, node: FunctionOrClass, source: Source) -> bool:
+        return self.by_name(node, source) or node.name in self.attributes
+
+
+def running(node: ast.AST, whole: bool) -> Iterator[ast.Name | ast.Attribute]:
     """Names and attributes in what runs of a node; of functions inside it only their heads."""
     stack = list(ast.iter_child_nodes(node)) if whole or not isinstance(node, FUNCTION) \
         else heads(node)
     while stack:
         child = stack.pop()
-        if isinstance(child, ast.Name):
-            yield child.id
-        elif isinstance(child, ast.Attribute):
-            yield child.attr
+        if isinstance(child, ast.Name | ast.Attribute):
+            yield child
         stack += heads(child) if isinstance(child, FUNCTION) else ast.iter_child_nodes(child)
 
 
@@ -272,13 +310,6 @@ def special(owner: ast.ClassDef) -> list[ast.AST]:
     """Methods that Python or Keras call by themselves."""
     return [n for n in owner.body if isinstance(n, FUNCTION)
             and (n.name.startswith("__") or n.name in ("call", "build", "forward"))]
-
-
-def opens_to_write(name: str, call: ast.Call) -> bool:
-    modes = [a.value for a in [*call.args[1:2], *(k.value for k in call.keywords
-                                                  if k.arg == "mode")]
-             if isinstance(a, ast.Constant)]
-    return name == "open" and any(isinstance(m, str) and m[:1] in "wax" for m in modes)
 
 
 def tables(top: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

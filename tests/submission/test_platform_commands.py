@@ -100,7 +100,8 @@ def test_a_closed_phase_ends_with_code_2(harness, zip_path):
 
 
 def test_a_zip_that_passes_the_check_needs_no_force_and_goes_once(platform, harness, tmp_path):
-    from zips import GOOD, write
+    from good_zips import GOOD
+    from zips import write
 
     path = write(tmp_path / "good.zip", GOOD["numpy only"]())
     assert harness("submit", path, "--competition", "1")[0] == 0

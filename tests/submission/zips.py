@@ -1,13 +1,11 @@
-"""Zips as people make them: more than ten good styles; broken_zips.py has the others.
+"""What zips are made of, for good_zips.py and broken_zips.py; ``write`` puts it into a zip.
 
-GOOD maps a name to what makes the files; ``write`` puts them into a zip. Nothing here
-needs TensorFlow: the Keras files are skeletons, whole enough to be looked at.
+Nothing here needs TensorFlow: the Keras files are skeletons, whole enough to be looked at.
 """
 
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +36,17 @@ def layer(kind: str, **config: Any) -> dict[str, Any]:
             "registered_name": config.pop("registered", None)}
 
 
+def own_layer(kind: str, registered: str | None = None, **config: Any) -> dict[str, Any]:
+    """A layer of a class that a notebook defined, as Keras 3.4.1 writes it."""
+    return layer(kind, module=None, registered=registered or kind, **config)
+
+
+def function(name: str) -> dict[str, Any]:
+    """A function as Keras 3.4.1 writes it, be it a notebook's or Keras' own."""
+    return {"module": "builtins", "class_name": "function", "config": name,
+            "registered_name": "function"}
+
+
 def network(*layers: dict[str, Any], kind: str = "Functional") -> dict[str, Any]:
     rows = [layer("InputLayer"), *layers]
     return {"module": "keras", "class_name": kind, "registered_name": kind,
@@ -57,7 +66,8 @@ def keras_file(config: Any = PLAIN, version: str = "3.4.1", compiled: Any = None
     return stream.getvalue()
 
 
-def h5_file(config: Any = None, **groups: Any) -> bytes:
+def h5_file(config: Any = None, compiled: Any = None, version: str = "3.4.1",
+            **groups: Any) -> bytes:
     """An .h5 file: a whole model where there is a configuration, weights alone otherwise."""
     import h5py
 
@@ -65,7 +75,9 @@ def h5_file(config: Any = None, **groups: Any) -> bytes:
     with h5py.File(stream, "w") as f:
         if config is not None:
             f.attrs["model_config"] = json.dumps(config)
-            f.attrs["keras_version"] = "3.4.1"
+            f.attrs["keras_version"] = version
+        if compiled is not None:
+            f.attrs["training_config"] = json.dumps(compiled)
         for name in groups or {"layers": None}:
             f.create_group(name)
     return stream.getvalue()
@@ -97,208 +109,6 @@ def usual(body: str = ARGMAX, start: str = LOAD, head: str = HEAD, config: Any =
           **more: Any) -> Files:
     """model.py and weights.keras, with one thing changed."""
     return {"model.py": predict(body, start, head), "weights.keras": keras_file(config, **more)}
-
-
-def template() -> Files:
-    return {"model.py": TEMPLATE, "weights.keras": keras_file()}
-
-
-def weights_h5() -> Files:
-    head = HEAD + '''
-
-def build():
-    inputs = keras.Input((96, 96, 3))
-    base = keras.applications.MobileNetV2(include_top=False, weights=None, input_tensor=inputs)
-    x = keras.layers.GlobalAveragePooling2D()(base.output)
-    return keras.Model(inputs, keras.layers.Dense(8, activation="softmax")(x))
-'''
-    start = '''
-self.model = build()
-self.model.load_weights(Path(__file__).resolve().parent / "best.weights.h5")
-'''
-    body = '''
-X = keras.applications.mobilenet_v2.preprocess_input(np.array(X, dtype="float32"))
-return self.model.predict(X, batch_size=32, verbose=0).argmax(axis=-1)
-'''
-    return {"model.py": predict(body, start, head), "best.weights.h5": h5_file()}
-
-
-def saved_model() -> Files:
-    start = '''
-here = os.path.dirname(os.path.abspath(__file__))
-self.net = tf.saved_model.load(os.path.join(here, "saved_model"))
-'''
-    body = '''
-labels = []
-for i in range(0, len(X), 64):
-    out = self.net.serve(tf.cast(X[i:i + 64], tf.float32))
-    labels.append(np.argmax(out.numpy(), axis=1))
-return np.concatenate(labels) if labels else np.empty(0, int)
-'''
-    return {"model.py": predict(body, start, "import os\n" + HEAD),
-            "saved_model/saved_model.pb": b"x" * 10,
-            "saved_model/variables/variables.index": b"x" * 10,
-            "saved_model/variables/variables.data-00000-of-00001": b"x" * 10}
-
-
-def several_files() -> Files:
-    head = "import numpy as np\nfrom utils import prepare\nfrom nets.build import make"
-    start = "self.model = make('weights/net.weights.h5')"
-    return {"model.py": predict("return self.model.predict(prepare(X)).argmax(-1)", start, head),
-            "utils.py": "def prepare(x):\n    return x / 255.0\n",
-            "nets/__init__.py": "", "weights/net.weights.h5": h5_file(),
-            "nets/build.py": "def make(path):\n    import keras\n    m = keras.Sequential()\n"
-                             "    m.load_weights(path)\n    return m\n"}
-
-
-def nested_predict() -> Files:
-    head = HEAD + '''
-
-BATCH = 16
-
-def batches(n):
-    for i in range(0, n, BATCH):
-        yield slice(i, min(i + BATCH, n))
-
-def resized(x):
-    return tf.image.resize(tf.cast(x, tf.float32), (128, 128))
-'''
-    code = predict('''
-out = np.zeros(len(X), dtype=np.int64)
-for part in batches(len(X)):
-    out[part] = self._one(X[part])
-return out
-''', LOAD, head)
-    return {"model.py": code + '''
-    def _one(self, x):
-        if (p := self.model(resized(x), training=False)) is not None:
-            return tf.argmax(p, axis=-1).numpy()
-''', "weights.keras": keras_file()}
-
-
-def augmented() -> Files:
-    body = '''
-views = [lambda x: x, lambda x: x[:, ::-1], lambda x: x[:, :, ::-1], np.rot90]
-total = 0
-for view in (lambda x: x, lambda x: x[:, :, ::-1]):
-    total = total + self.model.predict(view(X), batch_size=batch_size)
-return np.argmax(total / 2, axis=1).astype(np.int32)
-'''
-    files = usual(body)
-    files["model.py"] = str(files["model.py"]).replace("def predict(self, X)",
-                                                       "def predict(self, X, batch_size=8)")
-    return files
-
-
-def ensemble() -> Files:
-    start = '''
-self.models = []
-for name in ["a", "b", "c"]:
-    self.models.append(keras.models.load_model(HERE / f"net_{name}.keras", compile=False))
-'''
-    body = '''
-total = sum(m.predict(X, verbose=0) * w for m, w in zip(self.models, [0.5, 0.3, 0.2]))
-return np.argmax(total, axis=-1)
-'''
-    head = HEAD + "\nHERE = Path(__file__).parent"
-    return {"model.py": predict(body, start, head),
-            **{f"net_{n}.keras": keras_file() for n in "abc"}}
-
-
-def numpy_only() -> Files:
-    start = '''
-with np.load(os.path.join(os.path.dirname(__file__), "weights.npz")) as z:
-    self.w, self.b = z["w"], z["b"]
-'''
-    body = '''
-x = np.asarray(X, dtype=np.float32).reshape(len(X), 3, 32, 3, 32, 3).mean(axis=(2, 4))
-scores = x.reshape(len(X), -1) / 255.0 @ self.w + self.b
-return scores.argmax(axis=1).astype(np.int64)
-'''
-    return {"model.py": predict(body, start, "import os\nimport numpy as np"), "weights.npz": npz()}
-
-
-def custom_layer() -> Files:
-    head = HEAD + '''
-
-@keras.saving.register_keras_serializable(package="cells")
-class Squeeze(keras.layers.Layer):
-    def __init__(self, ratio=4, **kwargs):
-        super().__init__(**kwargs)
-        self.ratio = ratio
-
-    def call(self, x):
-        return x * tf.reduce_mean(x, (1, 2), keepdims=True)
-'''
-    own = layer("Squeeze", module=None, registered="cells>Squeeze")
-    return usual(head=head, config=network(own, layer("Dense", activation="softmax")))
-
-
-def legacy_h5() -> Files:
-    head = '''
-try:
-    import cv2
-except ImportError:
-    cv2 = None
-import os
-import numpy as np
-import tensorflow as tf
-'''
-    start = '''
-path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "model.h5")
-self.model = tf.keras.models.load_model(path, compile=False)
-'''
-    body = '''
-X = tf.keras.applications.efficientnet.preprocess_input(X)
-probabilities = self.model.predict(X)
-labels = np.argmax(probabilities, axis=1)
-print(f"predicted {len(labels)} pictures with model.h5")
-return labels
-'''
-    return {"model.py": predict(body, start, head), "model.h5": h5_file(PLAIN)}
-
-
-def documented() -> Files:
-    """Annotations, a docstring that names files, a main block with paths of the author's own."""
-    return {"model.py": '''
-"""Needs final.keras, not draft.keras."""
-from __future__ import annotations
-import json, sys
-from typing import Optional
-import numpy as np
-import keras
-
-_HERE = __import__("pathlib").Path(__file__).parent
-CONFIG = json.loads((_HERE / "config.json").read_text())
-
-class Base:
-    name: str = "x"
-
-    def predict(self, X: np.ndarray, verbose: Optional[int] = None) -> np.ndarray:
-        """Labels; see notes.txt."""
-        try:
-            scores = self.network.predict(X, verbose=0)
-        except ValueError as error:
-            raise RuntimeError(f"can't predict with final.keras: {error}")
-        classes = {k: v for k, v in enumerate(CONFIG["classes"])}
-        return np.array([classes[i] for i in scores.argmax(axis=1)], dtype=int)
-
-class Model(Base):
-    def __init__(self, path="final.keras"):
-        self.network = keras.models.load_model(_HERE / path)
-
-if __name__ == "__main__":
-    data = np.load("/content/drive/MyDrive/training_set.npz")
-    print(Model().predict(data["images"][:4]), helper(sys.argv))
-''', "final.keras": keras_file(), "config.json": '{"classes": [0, 1, 2, 3, 4, 5, 6, 7]}'}
-
-
-GOOD: dict[str, Callable[[], Files]] = {
-    "the organisers' template": template, "weights.h5": weights_h5, "SavedModel": saved_model,
-    "several files": several_files, "nested predict": nested_predict, "augmented": augmented,
-    "ensemble": ensemble, "numpy only": numpy_only, "custom layer": custom_layer,
-    "legacy h5": legacy_h5, "documented": documented,
-}
 
 
 def write(path: Path, files: Files) -> Path:

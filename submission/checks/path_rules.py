@@ -1,0 +1,133 @@
+"""Rules 28 to 33: whether the files that the code opens are in the archive."""
+
+import ast
+import difflib
+import re
+from collections.abc import Iterator
+
+from submission.checks.facts import Facts
+from submission.checks.paths import FileName
+from submission.rule import ERROR, NOTE, WARNING, Rule
+
+ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|"
+                       r"[A-Za-z]:[\\/]|~/)|(^|/)drive/My ?Drive/")
+PLACEHOLDER = re.compile(r"your[_ -]|model_name|path[_/]to|<[^>]+>|placeholder|filename\.|"
+                         r"example_|xxx", re.I)
+
+
+def opened(f: Facts) -> Iterator[FileName]:
+    for paths in f.paths:
+        yield from paths.files
+
+
+def missing_file(f: Facts) -> Iterator[str]:
+    for file in opened(f):
+        if not file.sure or "*" in file.pattern or found(f, file) or foreign(file):
+            continue
+        stem = file.pattern.replace("\\", "/").split("/")[-1]
+        other = f.named(stem)
+        near = difflib.get_close_matches(stem, [n.split("/")[-1] for n in f.names], n=1,
+                                         cutoff=0.4)
+        hint = (f"it holds {other}, elsewhere or spelled otherwise" if other else
+                f"the nearest is {near[0]}" if near else "nothing resembles it")
+        what = "has left a placeholder," if PLACEHOLDER.search(file.pattern) else "points to"
+        yield (f"Line {file.line} of {file.code} {what} {file.pattern!r}, which isn't in the "
+               f"archive; {hint}.")
+
+
+def foreign(file: FileName) -> bool:
+    """Whether the path leads out of the archive, which is the next rules' matter."""
+    return bool(ELSEWHERE.search(file.pattern)) or file.pattern.startswith("../")
+
+
+def found(f: Facts, file: FileName) -> bool:
+    """Whether the archive holds the file, spelled exactly so."""
+    entry = f.named(file.pattern)
+    wanted = file.pattern.replace("\\", "/").removeprefix("./")
+    return entry is not None and ("*" in wanted or entry.endswith(wanted))
+
+
+def doubtful_file(f: Facts) -> Iterator[str]:
+    for file in opened(f):
+        if (not file.sure or "*" in file.pattern) and f.named(file.pattern) is None \
+                and not (foreign(file) and (file.sure or file.harmless)):
+            yield (f"Line {file.line} of {file.code} may open {file.pattern!r}; no such file is "
+                   "there.")
+
+
+def missing_folder(f: Facts) -> Iterator[str]:
+    """A network opened by a name without a suffix: a SavedModel's folder."""
+    for s in f.sources:
+        for name, call in s.calls:
+            last = name.split(".")[-1]
+            text = constant(call)
+            if last not in ("load_model", "TFSMLayer") and not name.endswith("saved_model.load") \
+                    or text is None or "." in text.split("/")[-1] or ELSEWHERE.search(text) \
+                    or s.guarded(call) or s.home_made(call):
+                continue
+            if not any(text.strip("./") in n for n in f.archive.names):
+                yield f"Line {call.lineno} of {s.file} loads {text!r}, which isn't in the archive."
+
+
+def constant(call: ast.Call) -> str | None:
+    """The file or the end of the path that a call opens, where the code spells it out."""
+    given = call.args[:1] or [k.value for k in call.keywords
+                              if k.arg in ("filepath", "path", "export_dir")]
+    return end_of_path(given[0]) if given else None
+
+
+def end_of_path(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return end_of_path(node.right)
+    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in (
+            "join", "joinpath", "Path", "str", "abspath", "with_name", "fspath"):
+        return end_of_path(node.args[-1])
+    return None
+
+
+def elsewhere(f: Facts) -> Iterator[str]:
+    for paths in f.paths:
+        for node in paths.source.walk(ast.Constant):
+            if not isinstance(node, ast.Constant):
+                continue
+            text = node.value
+            if isinstance(text, str) and "\n" not in text and ELSEWHERE.search(text) \
+                    and paths.opened(node):
+                yield (f"Line {node.lineno} of {paths.source.file} points to {text!r}, on another "
+                       "machine.")
+
+
+def above(f: Facts) -> Iterator[str]:
+    for file in opened(f):
+        if file.sure and file.pattern.startswith("../") \
+                and f.named(file.pattern.split("/")[-1]) is None:
+            yield (f"Line {file.line} of {file.code} opens {file.pattern!r}, above the archive's "
+                   "folder.")
+
+
+def bare_name(f: Facts) -> Iterator[str]:
+    if any("__file__" in s.text or "getcwd" in s.text for s in f.sources):
+        return
+    for file in opened(f):
+        if f.named(file.pattern) and not file.pattern.startswith("/"):
+            yield (f"Line {file.line} of {file.code} opens {file.pattern!r}, which works only in "
+                   "the archive's own folder.")
+            return
+
+
+RULES = (
+    Rule(28, ERROR, "Every file that is opened is in the zip",
+         "Zip that file, or correct the name in model.py.", missing_file, (1, 2, 4)),
+    Rule(29, WARNING, "Every file that may be opened is in the zip",
+         "Zip that file, or take the line out.", doubtful_file, (1, 2)),
+    Rule(30, ERROR, "Every folder that is opened is in the zip", "Zip that folder.", missing_folder,
+         (1, 2)),
+    Rule(31, ERROR, "No path leads to another machine",
+         "Put the file beside model.py: Path(__file__).parent / NAME.", elsewhere, (20,)),
+    Rule(32, ERROR, "No path leads above the archive", "Put the file beside model.py.", above,
+         (20,)),
+    Rule(33, NOTE, "Files are found from any working directory",
+         "Open them as Path(__file__).parent / NAME.", bare_name, (20,)),
+)

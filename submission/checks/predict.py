@@ -1,0 +1,74 @@
+"""Model.predict, read: what its names stand for, and what it calls."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from submission.checks.source import Source
+
+MAKING = re.compile(r"load_model$|^(keras|tensorflow)\.(\w+\.)*(Sequential|Model|clone_model|"
+                    r"model_from_\w+|applications\.\w+(\.\w+)?)$")
+
+
+class Predict:
+    """Model.predict, read."""
+
+    def __init__(self, source: Source, method: ast.FunctionDef) -> None:
+        self.source, self.method = source, method
+        arguments = [a.arg for a in [*method.args.posonlyargs, *method.args.args]]
+        static = any(source.name(d) == "staticmethod" for d in method.decorator_list)
+        self.given = arguments[0 if static else 1] if len(arguments) > (0 if static else 1) else ""
+
+    @property
+    def returns(self) -> list[ast.Return]:
+        return [n for n in own(self.method) if isinstance(n, ast.Return)]
+
+    def value(self, node: ast.AST | None, before: int, depth: int = 0) -> ast.AST | None:
+        """What an expression stands for: a name's last assignment before the line."""
+        if not isinstance(node, ast.Name) or depth > 5:
+            return node
+        stores = [n for n in own(self.method) if isinstance(n, ast.Name) and n.id == node.id
+                  and not isinstance(n.ctx, ast.Load)]
+        found = [n for n in stores if n.lineno < before]
+        if not found or any(isinstance(self.source.parents[n], ast.AugAssign) for n in stores):
+            return node
+        # One of several assignments in branches proves nothing, nor does a piece of a tuple.
+        last = max(found, key=lambda n: n.lineno)
+        bound = self.source.parents[last]
+        if not isinstance(bound, ast.Assign | ast.AnnAssign) or (
+                bound not in self.method.body and len(found) > 1):
+            return node
+        return self.value(bound.value, bound.lineno, depth + 1)
+
+    @property
+    def results(self) -> Iterator[tuple[ast.AST, int]]:
+        for r in self.returns:
+            value = self.value(r.value, r.lineno)
+            if value is not None:
+                yield value, r.lineno
+
+
+def own(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions inside it."""
+    stack = list(ast.iter_child_nodes(function))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            stack += ast.iter_child_nodes(node)
+
+
+def keras_network(s: Source, node: ast.AST, depth: int = 0) -> bool:
+    """Whether an expression is known to be a network of Keras: loaded, or made by its functions."""
+    if depth > 5:
+        return False
+    if isinstance(node, ast.Call):
+        function = s.own(node)
+        if function is None:
+            return not s.home_made(node) and bool(MAKING.search(s.name(node.func)))
+        returned = [n.value for n in own(function) if isinstance(n, ast.Return) and n.value]
+        return bool(returned) and all(keras_network(s, r, depth + 1) for r in returned)
+    name = ast.unparse(node)
+    values = [n.value for n in ast.walk(s.tree) if isinstance(n, ast.Assign)
+              and any(ast.unparse(t) == name for t in n.targets)]
+    return bool(values) and all(keras_network(s, v, depth + 1) for v in values)

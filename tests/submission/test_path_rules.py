@@ -1,0 +1,85 @@
+"""Paths are followed to the calls that open them, however they are written."""
+
+from pathlib import Path
+
+import pytest
+import zips
+
+from submission import rules
+
+
+def numbers(path: Path) -> list[int]:
+    return [f.number for f in rules.check(path)]
+
+
+@pytest.mark.parametrize("start", [
+    "self.model = keras.models.load_model(os.path.join(HERE, self.settings['weights']))",
+    "self.model = keras.models.load_model(HERE / (name + '.keras'))",
+    "path = '/kaggle/input/w.keras' if os.path.exists('/kaggle/input') else 'weights.keras'",
+    "try:\n    self.model = keras.models.load_model('/content/w.keras')\n"
+    "except Exception:\n    self.model = keras.models.load_model('weights.keras')",
+    "self.model = keras.models.load_model(next(HERE.glob('*.keras')))",
+    "print('~ 5 seconds, see notes.txt')",
+    "self.model = keras.models.load_model('weights.keras')\nself.model.save('copy.keras')",
+    "open('log.txt', 'w').write('loaded')",
+    "assert True, 'a.h5'",
+    "import sys\nsys.path.append('/content/drive/MyDrive/lib')",
+    "DATA = '/kaggle/input/training_set.npz'",
+    "self.name = 'efficientnet.h5'\nprint(self.name)",
+    "path = 'first.keras'\nif not os.path.exists(path):\n    path = 'weights.keras'\n"
+    "self.model = keras.models.load_model(path)",
+    "for path in ('first.keras', 'weights.keras'):\n    if os.path.isfile(path):\n"
+    "        self.model = keras.models.load_model(path)\n        break",
+    "if os.path.isdir('../nets'):\n    self.model = keras.models.load_model('../nets/a.keras')",
+    "if self.__dict__ == {'file': 'a.keras'}:\n    pass",
+    "self.model = keras.models.load_model({'a': 'first.keras', 'b': 'weights.keras'}[name])",
+    "if len(name) > 99:\n    self.model = keras.models.load_model('/content/a.keras')",
+    "try:\n    self.model = keras.models.load_model('weights.keras')\n"
+    "except ValueError:\n    self.model = keras.models.load_model('spare.keras')",
+    "import zipfile\nzipfile.ZipFile(HERE / 'nets.zip').extractall()\n"
+    "self.model = keras.models.load_model('inner.keras')",
+    "parts = b''.join(p.read_bytes() for p in HERE.glob('part*'))\n"
+    "(HERE / 'whole.keras').write_bytes(parts)\n"
+    "self.model = keras.models.load_model(HERE / 'whole.keras')",
+    "mode = 'w'\nopen('log.txt', mode).close()",
+    "with open(HERE / 'log.txt', mode='a') as f:\n    f.write('x')\n"
+    "(HERE / 'all.txt').open('w').close()",
+])
+def test_paths_that_do_no_harm_are_no_error(start: str, tmp_path: Path) -> None:
+    head = zips.HEAD + "\nimport os\nHERE = Path(__file__).parent\nname = 'weights'"
+    found = rules.check(zips.write(tmp_path / "x.zip", zips.usual(start=start, head=head)))
+    assert not rules.errors(found), found
+
+
+WRITTEN = ["os.path.dirname(__file__) + '/nets/fold_1.keras'",
+           "os.getcwd() + os.sep + 'nets/fold_1.keras'",
+           "'{}/nets/fold_{:d}.keras'.format(HERE, 1)", "'%s/nets/fold_%d.keras' % (HERE, 1)",
+           "f'{HERE}/nets/fold_{1}.keras'", "str(HERE) + '/nets/' + name + '_1.keras'",
+           "HERE / 'nets' / 'fold_{}.keras'.format(1)",
+           "os.path.join(HERE, 'nets', 'fold_1.keras')",
+           "os.path.join(HERE.parent, 'archive', 'nets', name + '_1.keras')"]
+
+
+@pytest.mark.parametrize("path", WRITTEN)
+@pytest.mark.parametrize("start", ["self.model = keras.models.load_model(PATH)",
+                                   "path = PATH\nself.path = path\n"
+                                   "self.model = keras.models.load_model(filepath=self.path)"])
+def test_a_path_may_be_written_in_any_way(path: str, start: str, tmp_path: Path) -> None:
+    head = zips.HEAD + "\nimport os\nHERE = Path(__file__).parent\nname = 'fold'"
+    code = zips.predict(zips.ARGMAX, start.replace("PATH", path), head)
+    files = {"model.py": code, "nets/fold_1.keras": zips.keras_file()}
+    assert rules.check(zips.write(tmp_path / "x.zip", files)) == []
+    files = {"model.py": code, "nets/other.keras": zips.keras_file()}
+    missing = [f.number for f in rules.check(zips.write(tmp_path / "x.zip", files))]
+    exact = "fold_1.keras" in path
+    assert (28 if exact else 29) in missing
+    assert (28 in missing) is exact
+
+
+def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> None:
+    head = (zips.HEAD + "\nHERE = Path(__file__).parent\n\n"
+            "def load(path='default.keras'):\n    return keras.models.load_model(path)")
+    files = zips.usual(start="self.model = load(HERE / 'weights.keras')", head=head)
+    assert rules.check(zips.write(tmp_path / "x.zip", files)) == []
+    files = zips.usual(start="self.model = load()", head=head)
+    assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
