@@ -83,11 +83,11 @@ def test_three_teams_do_not_move_the_level_but_widen_it() -> None:
 
 
 RECORDS = [
-    {"run": "a", "low": 0.7, "forecast": 0.9, "suite": 0.6, "validation": 0.99,
+    {"run": "a", "floor": 0.7, "forecast": 0.9, "suite": 0.6, "validation": 0.99,
      "worst precision": 0.5},
-    {"run": "b", "low": 0.8, "forecast": 0.85, "suite": 0.5, "validation": 0.97,
+    {"run": "b", "floor": 0.8, "forecast": 0.85, "suite": 0.5, "validation": 0.97,
      "worst precision": 0.9},
-    {"run": "c", "low": None, "forecast": None, "suite": 0.7, "validation": 0.98,
+    {"run": "c", "floor": None, "forecast": None, "suite": 0.7, "validation": 0.98,
      "worst precision": 0.6}]
 
 
