@@ -57,8 +57,8 @@ def find_weights(row: Backbone, weights: str, demo: bool) -> tuple[Path | None, 
     try:
         path = sources.find(file.name, file.address, file.hash,
                             None if weights in WEIGHTS else weights)
-    except UserError:
-        if not demo or weights == "imagenet":
+    except sources.NotHad:
+        if not demo or weights != "auto":
             raise
         return None, {"origin": "random"}
     return path, sources.describe(path)

@@ -27,6 +27,10 @@ class _NotFetched(Exception):
     """Why a download failed, in a few words."""
 
 
+class NotHad(UserError):
+    """Pretrained weights that are nowhere on this machine and can't be fetched."""
+
+
 def find(file_name: str, address: str, hash: str, folder: str | os.PathLike[str] | None = None
          ) -> Path:
     """The file of pretrained weights that Keras calls ``file_name``.
@@ -36,7 +40,8 @@ def find(file_name: str, address: str, hash: str, folder: str | os.PathLike[str]
     in hex, or "" where Keras states none. MobileNetV2's weights fit any input size, so any
     of its files will do.
 
-    Raises UserError where the file is damaged, or can't be had from anywhere.
+    Raises NotHad where the file can't be had from anywhere, and another UserError where it is
+    damaged or ``folder`` does not exist.
     """
     mirror = mirror_folder(folder)
     if mirror is not None:
@@ -50,7 +55,7 @@ def find(file_name: str, address: str, hash: str, folder: str | os.PathLike[str]
     try:
         download(address + file_name, target, hash)
     except _NotFetched as e:
-        raise UserError(sorry(address + file_name, target, mirror, str(e))) from e
+        raise NotHad(sorry(address + file_name, target, mirror, str(e))) from e
     return target
 
 
