@@ -49,7 +49,7 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
         write_json(json_path, rows)
     if any(r["state"] == "broken" for r in rows):
         raise UserError("Something that every command needs is broken; see the lines above.")
-    terminal.next_command("harness zoo")
+    terminal.next_command(options.command_line("zoo", weights=weights, runs=runs))
 
 
 def attempt(check: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

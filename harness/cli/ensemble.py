@@ -43,4 +43,4 @@ def command(ids: tuple[str, ...], most: int, runs: str) -> None:
                          {k: leaderboard.COLUMNS[k] for k in (
                              "rank", "backbone", "protocol", "validation", "test", "forecast",
                              "interval", "milliseconds", "run")}, title="The ensemble, its members")
-    terminal.next_command(f"harness submission --run {made.id}")
+    terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

@@ -57,6 +57,8 @@ def command(data: str, name: str, weights: str, protocol: str, fields: str | Non
     terminal.print_table(shown, {k: k for k in ("trial", "suite", *wanted)}, title="Best trials")
     if json_path:
         write_json(json_path, rows)
-    best = " ".join(f"--set {f}='{rows[0][f]}'" for f in wanted) if rows else ""
-    terminal.next_command(f"harness zoo --data {data} --backbones {name} --protocol {protocol} "
-                          f"{best}".strip())
+    found = {f: rows[0][f] for f in wanted} if rows else {}
+    best = {**options.parse_settings(settings), **found}
+    terminal.next_command(options.command_line(
+        "zoo", data=data, backbones=name, weights=weights, protocol=protocol,
+        settings=tuple(f"{field}={value}" for field, value in best.items()), runs=runs))

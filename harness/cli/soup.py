@@ -30,4 +30,4 @@ def command(ids: tuple[str, ...], runs: str) -> None:
                          {k: leaderboard.COLUMNS[k] for k in (
                              "rank", "backbone", "protocol", "validation", "forecast", "interval",
                              "run")}, title="The soup, and what it was made of")
-    terminal.next_command(f"harness submission --run {made.id}")
+    terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

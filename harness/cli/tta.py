@@ -32,4 +32,4 @@ def command(id: str, views: str, runs: str) -> None:
                          {k: leaderboard.COLUMNS[k] for k in (
                              "rank", "backbone", "protocol", "validation", "forecast", "interval",
                              "milliseconds", "run")}, title="With and without")
-    terminal.next_command(f"harness submission --run {made.id}")
+    terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

@@ -108,9 +108,9 @@ def finish(store: Any, ids: set[str], json_path: Path | None) -> None:
         write_json(json_path, rows)
     terminal.say("leaderboard.md is up to date.")
     if len(rows) > 1:
-        terminal.say("Averaging good runs usually adds a point: harness ensemble")
-    terminal.next_command("harness submission" if str(store.folder) == "runs"
-                          else f"harness submission --runs {store.folder}")
+        terminal.say("Averaging good runs usually adds a point: "
+                     + options.command_line("ensemble", runs=store.folder))
+    terminal.next_command(options.command_line("submission", runs=store.folder))
 
 
 CLOSING = {"rank": "#", "backbone": "backbone", "weights": "weights", "protocol": "protocol",
