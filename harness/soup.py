@@ -96,7 +96,8 @@ def greedy(job: Job, graphs: list[Graph]) -> list[int]:
 
 def configuration(runs: list[Run]) -> dict[str, Any]:
     first = runs[0].config
-    config = {**first, "test": test_record(None), "members": [r.id for r in runs],
+    config = {**{k: v for k, v in first.items() if k != "of"}, "test": test_record(None),
+              "members": [r.id for r in runs],
               "protocol": {**first["protocol"], "name": f"soup of {len(runs)}"}}
     config["identity"] = identity({"soup": sorted(r.config["identity"] for r in runs)})
     return config

@@ -20,10 +20,7 @@ def make(store: Store, run: Run, tta: str) -> Run:
     if "members" in run.config:
         raise UserError(f"{run.id} is made of several runs. Give its members test-time "
                         "augmentation first.")
-    protocol: dict[str, Any] = {**run.config["protocol"], "tta": tta}
-    protocol["name"] = f"{run.config['protocol']['name']}, {tta}"
-    config = {**run.config, "protocol": protocol, "test": None,
-              "identity": identity({"run": run.config["identity"], "tta": tta})}
+    config = configuration(run, tta)
     with store.new(f"{run.config['backbone']}-{tta}", config["identity"]) as folder:
         if folder is not None:
             job = job_of(run)
@@ -31,3 +28,11 @@ def make(store: Store, run: Run, tta: str) -> Run:
             outcome = Outcome(list(Classifier.load(run.classifier_folder).graphs), run.history)
             record.write(folder, config, job, outcome, None)
     return store.made(config["identity"])
+
+
+def configuration(run: Run, tta: str) -> dict[str, Any]:
+    """That of ``run``, but for the views; ``of`` tells where they were added."""
+    protocol = {**run.config["protocol"], "tta": tta,
+                "name": f"{run.config['protocol']['name']}, {tta}"}
+    return {**run.config, "protocol": protocol, "test": None, "of": run.id,
+            "identity": identity({"run": run.config["identity"], "tta": tta})}
