@@ -105,6 +105,19 @@ def test_the_next_command_looks_where_the_runs_are(words, following, tmp_path, m
                                  "--runs", "my drive/runs"]
 
 
+@pytest.mark.parametrize("command", ["ensemble", "soup", "tta"])
+def test_a_run_made_of_runs_can_be_had_as_json(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = make_store(tmp_path / "runs", 2).finished()
+    second.__dict__["config"] = {**second.config, "members": [first.id]}
+    for target in ("ensembles.join", "tta.make", "soup.make"):
+        monkeypatch.setattr(f"harness.{target}", lambda *given: second)
+    main([command, first.id, "--json", "made.json"])
+    rows = read_json("made.json")
+    assert {r["run"] for r in rows} == {first.id, second.id}
+    assert all(0 <= r["low"] <= r["high"] <= 1 for r in rows)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(shell, capsys):
     main(["completion", shell])
