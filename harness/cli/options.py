@@ -13,6 +13,9 @@ runs = click.option("--runs", default="runs", show_default=True, metavar="DIR",
                     help="The folder that runs are kept in.")
 json_path = click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="PATH",
                          help="Write the facts as JSON, too.")
+test = click.option("--test", metavar="SOURCE",
+                    help="A labelled file under the shift that you expect; only measured, never "
+                         "learned.")
 images_key = click.option("--images-key", default="images", show_default=True, metavar="KEY",
                           help="The name of the pictures in the npz file.")
 labels_key = click.option("--labels-key", default="labels", show_default=True, metavar="KEY",

@@ -12,9 +12,10 @@ from harness.cli import options
 @click.option("--views", default="dihedral", show_default=True,
               type=click.Choice(["flip", "dihedral"]),
               help="flip: the picture and its mirror image. dihedral: all eight orientations.")
+@options.test
 @options.runs
 @options.json_path
-def command(id: str, views: str, runs: str, json_path: Path | None) -> None:
+def command(id: str, views: str, test: str | None, runs: str, json_path: Path | None) -> None:
     """Average a run's probabilities over turned and mirrored views, as an entry of its own.
 
     Nothing is trained; prediction costs two or eight times as much.
@@ -28,14 +29,14 @@ def command(id: str, views: str, runs: str, json_path: Path | None) -> None:
 
     store = Store(runs)
     run = store.run(id)
-    made = tta.make(store, run, views)
+    made = tta.make(store, run, views, test)
     forecasts.update(store)
     leaderboard.write(store)
     rows = [r for r in leaderboard.records(store) if r["run"] in (made.id, run.id)]
     terminal.print_table([leaderboard.shown(r) for r in rows],
                          {k: leaderboard.COLUMNS[k] for k in (
-                             "rank", "backbone", "protocol", "validation", "forecast", "interval",
-                             "milliseconds", "run")}, title="With and without")
+                             "rank", "backbone", "protocol", "validation", "test", "forecast",
+                             "interval", "milliseconds", "run")}, title="With and without")
     if json_path:
         write_json(json_path, rows)
     terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

@@ -11,8 +11,7 @@ from harness.cli import options
 @click.command()
 @click.option("--data", default="demo", show_default=True, metavar="SOURCE",
               help="An npz file, a folder of pictures (one folder a class), or demo.")
-@click.option("--test", metavar="SOURCE",
-              help="A labelled file under the shift that you expect; only measured, never learned.")
+@options.test
 @click.option("--weights", default="auto", show_default=True, metavar="DIR|WORD",
               help="A folder with Keras' files of pretrained weights; or imagenet (Keras' cache, "
                    "then download), none (random), auto (imagenet; random on the demo if need be).")
