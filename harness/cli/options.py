@@ -16,6 +16,9 @@ json_path = click.option("--json", "json_path", type=click.Path(path_type=Path),
 test = click.option("--test", metavar="SOURCE",
                     help="A labelled file under the shift that you expect; only measured, never "
                          "learned.")
+keep = click.option("--keep", metavar="FILE|N,N,...",
+                    help="Positions (one a line in a file) that cleaning must not drop.")
+drop = click.option("--drop", metavar="FILE|N,N,...", help="Positions to drop as well.")
 images_key = click.option("--images-key", default="images", show_default=True, metavar="KEY",
                           help="The name of the pictures in the npz file.")
 labels_key = click.option("--labels-key", default="labels", show_default=True, metavar="KEY",

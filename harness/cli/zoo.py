@@ -24,10 +24,8 @@ from harness.cli import options
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 50),
               help="Train so many times from different random numbers.")
 @click.option("--size", type=int, help="Resize pictures to this side, inside the model.")
-@click.option("--keep", metavar="FILE|N,N,...",
-              help="Positions (one a line in a file) that cleaning must not drop.")
-@click.option("--drop", metavar="FILE|N,N,...",
-              help="Positions to drop as well.")
+@options.keep
+@options.drop
 @click.option("--jobs", type=click.IntRange(1, 256),
               help="Train so many runs at a time, in processes that share the cores and the GPUs, "
                    "one GPU each; a run alone trains on all GPUs. Default: one run for each GPU, "
