@@ -18,7 +18,8 @@ OPTIONAL = {"optuna": ("search", "harness search"),
             "distributed": ("distributed", "sweeps over a Dask cluster"),
             "onnxruntime": ("onnx", "frozen networks that TensorFlow runs slower on a CPU"),
             "onnx": ("onnx", "writing what ONNX Runtime reads"),
-            "mlflow-skinny": ("tracking", "logging to MLflow")}
+            "mlflow-skinny": ("tracking", "logging to MLflow"),
+            "tensorboard": ("tracking", "curves in TensorBoard")}
 FREE = 5e9      # bytes that a sweep's cache and runs want
 MEMORY = 4e9    # bytes that a sweep wants
 
