@@ -10,14 +10,15 @@ from zoo.errors import UserError
 from zoo.table import backbone
 
 
-def job_of(run: Run) -> Job:
-    """The job that the run was, its pictures read again."""
+def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
+    """The job that the run was, its pictures read again; and what a sweep would test on."""
     config = run.config
-    prepared = prepare(config["data"]["provenance"], **config.get("reading", {}))
+    prepared = prepare(config["data"]["provenance"], test, **config.get("reading", {}))
     if prepared.dataset.content_hash != config["data"]["hash"]:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
-    return Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
-               None, Protocol(**config["protocol"]), config["seed"])
+    job = Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
+              None, Protocol(**config["protocol"]), config["seed"])
+    return job, prepared.test
 
 
 def pictures_of(run: Run) -> Dataset:

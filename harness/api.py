@@ -17,7 +17,7 @@ def load_data(source: str, images_key: str = "images", labels_key: str = "labels
 
 def train(source: str, backbone: str, protocol: str = "quick", *, test: str | None = None,
           weights: str = "auto", folds: int = 1, seed: int = 0, runs: str | Path = "runs",
-          **fields: Any) -> Run:
+          images_key: str = "images", labels_key: str = "labels", **fields: Any) -> Run:
     """Clean ``source``, train one backbone on it, and return its finished run.
 
     fields: any field of the protocol, such as ``views=3``. The same call finds the finished run
@@ -36,8 +36,8 @@ def train(source: str, backbone: str, protocol: str = "quick", *, test: str | No
     import dataclasses
 
     store = Store(runs)
-    run = run_job(dataclasses.replace(spec, seed=seed), prepare(source, test), store,
-                  cache.default())
+    prepared = prepare(source, test, images_key, labels_key)
+    run = run_job(dataclasses.replace(spec, seed=seed), prepared, store, cache.default())
     update(store)
     return run
 

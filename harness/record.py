@@ -124,6 +124,13 @@ def environment(outcome: Outcome) -> dict[str, Any]:
             "peak_memory_mb": round(peak_memory())}
 
 
+def tested(run: Run, test: Dataset | None, about: dict[str, Any] | None) -> Run:
+    """``run`` with a score on ``test``; judged now where it was finished without."""
+    if test is not None and about is not None and about != run.config.get("test"):
+        add_test(run, test, about)
+    return Run(run.folder)
+
+
 def add_test(run: Run, test: Dataset, about: dict[str, Any]) -> None:
     """Judge a finished run on another labelled file, and put that into its records."""
     from harness.judge.metrics import metrics

@@ -87,7 +87,7 @@ SHAPES: dict[str, Any] = {
                "reading": {"images_key": word, "labels_key": word, "keep": positions,
                            "drop": positions},
                "folds": whole, "seed": whole, "identity": word, "members": words,
-               "shares": amounts},
+               "shares": amounts, "of": word},
     "metrics": {"validation": JUDGED, "test": optional, "suite": {"all": optional(share)},
                 "parameters": whole, "milliseconds": amount},
     "environment": {"seconds": dict},
@@ -95,7 +95,7 @@ SHAPES: dict[str, Any] = {
     "forecast": [{"run": word, "way": word, "forecast": share, "low": share, "high": share}],
 }
 
-MAY_BE_MISSING = {"identity", "members", "reading", "shares"}
+MAY_BE_MISSING = {"identity", "members", "of", "reading", "shares"}
 
 
 def read_record(path: Path) -> Any:

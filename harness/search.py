@@ -32,6 +32,7 @@ from harness.training.sources import Tables
 from harness.training.stages import Stage, Task, fit, predictions
 from harness.training.views import Views
 from zoo.errors import UserError
+from zoo.files import content_hash
 from zoo.graph import Graph, compiled
 from zoo.split import join
 from zoo.table import backbone
@@ -78,6 +79,14 @@ class Objective:
         self.suite = Dataset(suite.images[distorted], suite.label[distorted],
                              self.data.class_names, "stress suite")
 
+    @property
+    def name(self) -> str:
+        """What the study is called: another protocol, start or data set makes another study."""
+        decisive = {"protocol": self.spec.protocol.to_json(), "weights": self.spec.origin,
+                    "data": self.data.content_hash}
+        return (f"{self.spec.backbone}-{self.spec.protocol.name.rstrip('+')}-"
+                f"{content_hash(decisive)[:8]}")
+
     def accuracy(self, protocol: Protocol, after_epoch: Callable[[dict[str, float]], None]
                  ) -> float:
         """Train both stages under ``protocol``; after_epoch(record) may raise to stop."""
@@ -115,14 +124,15 @@ class Objective:
         return float(np.concatenate(hits).mean())
 
 
-def explore(objective: Objective, fields: list[str], trials: int, folder: Path, name: str
+def explore(objective: Objective, fields: list[str], trials: int, folder: Path
             ) -> list[dict[str, Any]]:
-    """Run ``trials`` more trials of the study called ``name``, which is kept in ``folder``.
+    """Run ``trials`` more trials of the objective's study, which is kept in ``folder``.
 
     Returns one record a finished trial, the best first. Raises UserError where Optuna is missing.
     """
     optuna = load_optuna()
     folder.mkdir(parents=True, exist_ok=True)
+    name = objective.name
     backend = optuna.storages.journal.JournalFileBackend(str(folder / f"{name}.log"))
     study = optuna.create_study(
         study_name=name, direction="maximize", load_if_exists=True,

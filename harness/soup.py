@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import terminal
+from harness import record, terminal
 from harness.again import job_of
 from harness.runs import Run, Store, identity
 from harness.sweep import test_record
@@ -30,31 +30,29 @@ def average(graphs: list[Graph]) -> Graph:
     return Graph(first.nodes, arrays)
 
 
-def make(store: Store, runs: list[Run]) -> Run:
+def make(store: Store, runs: list[Run], test: str | None = None) -> Run:
     """Average the best of ``runs`` with whichever of the others doesn't lower suite accuracy.
 
-    The result is a run of its own. Raises UserError where they don't share a start, or nothing
-    helps.
+    The result is a run of its own, judged on the source ``test``, too. Raises UserError where they
+    don't share a start, or nothing helps.
     """
     if len({r.id for r in runs}) < 2:
         raise UserError("A soup needs at least two runs of one backbone: train some with "
                         "--seeds 3.")
     check_alike(runs)
     ranked = sorted(runs, key=lambda r: -(r.metrics["suite"]["all"] or 0.0))
-    job = job_of(ranked[0])
+    job, held = job_of(ranked[0], test)
     graphs = [Classifier.load(r.classifier_folder).graphs[0] for r in ranked]
     used = greedy(job, graphs)
     if len(used) < 2:
         raise UserError(f"Averaging anything with {ranked[0].id} lowers its accuracy on the stress "
                         "suite, so no soup was made.")
-    config = configuration([ranked[i] for i in used])
+    config = {**configuration([ranked[i] for i in used]), "test": test_record(held)}
     with store.new("soup", config["identity"]) as folder:
         if folder is not None:
-            from harness import record
-
             outcome = Outcome([average([graphs[i] for i in used])])
-            record.write(folder, config, job, outcome, None)
-    return store.made(config["identity"])
+            record.write(folder, config, job, outcome, held)
+    return record.tested(store.made(config["identity"]), held, config["test"])
 
 
 def check_alike(runs: list[Run]) -> None:
@@ -96,7 +94,7 @@ def greedy(job: Job, graphs: list[Graph]) -> list[int]:
 
 def configuration(runs: list[Run]) -> dict[str, Any]:
     first = runs[0].config
-    config = {**first, "test": test_record(None), "members": [r.id for r in runs],
+    config = {**{k: v for k, v in first.items() if k != "of"}, "members": [r.id for r in runs],
               "protocol": {**first["protocol"], "name": f"soup of {len(runs)}"}}
     config["identity"] = identity({"soup": sorted(r.config["identity"] for r in runs)})
     return config

@@ -53,4 +53,5 @@ def command(data: str, final: str | None, images_key: str, labels_key: str, out:
                          title=f"{out}, {out.stat().st_size / 1e6:.1f} MB")
     if json_path:
         write_json(json_path, {"bundle": str(out), "sha256": file_hash(out), "phases": rows})
-    terminal.next_command("harness dry-run submission.zip --data " + data)
+    terminal.next_command(options.command_line("dry-run", "submission.zip", data=data,
+                                               images_key=images_key, labels_key=labels_key))

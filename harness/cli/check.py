@@ -40,8 +40,9 @@ def command(zip_path: Path | None, only_rules: bool, json_path: Path | None) -> 
         write_json(json_path, {"zip": str(zip_path), "sha256": file_hash(zip_path),
                                "ok": not wrong, "rules": len(rules.RULES),
                                "findings": [f.to_json() for f in findings]})
-    terminal.next_command(f"harness check {zip_path}   (when it is mended)" if wrong
-                          else f"harness dry-run {zip_path}")
+    again = options.command_line("check", zip_path)
+    terminal.next_command(f"{again}   (when it is mended)" if wrong
+                          else options.command_line("dry-run", zip_path))
     if wrong:
         sys.exit(1)
 

@@ -75,4 +75,5 @@ def command(source: str, images_key: str, labels_key: str, keep: str | None, dro
 
         for path in write(dataset, report, figures):
             terminal.say(f"Drawn: {path}")
-    terminal.next_command(f"harness zoo --data {source}")
+    terminal.next_command(options.command_line("zoo", data=source, keep=keep, drop=drop,
+                                               images_key=images_key, labels_key=labels_key))

@@ -39,8 +39,7 @@ def command(first: str, second: str, runs: str, json_path: Path | None) -> None:
     terminal.say("\n" + verdict(facts["pictures"], a.id, b.id))
     if json_path:
         write_json(json_path, facts)
-    terminal.next_command(f"harness submission --run {better(facts)['run']}"
-                          + ("" if runs == "runs" else f" --runs {runs}"))
+    terminal.next_command(options.command_line("submission", run=better(facts)["run"], runs=runs))
 
 
 def shown(row: dict[str, Any]) -> dict[str, str]:

@@ -38,7 +38,11 @@ def command(run: str, runs: str, json_path: Path | None) -> None:
             title="Accuracy by family and strength, %")
     if json_path:
         write_json(json_path, {"run": chosen.id, "findings": findings, "heat_map": heat})
-    terminal.next_command("harness zoo --set policy=random --set views=6")
+    config = chosen.config
+    single = None if "members" in config else config["backbone"]
+    terminal.next_command(options.command_line(
+        "zoo", data=config["data"]["provenance"], backbones=single,
+        settings=("policy=random", "views=6"), **config.get("reading", {}), runs=runs))
 
 
 COLUMNS = {"points": "points lost", "kind": "reason", "helps": "what usually helps"}

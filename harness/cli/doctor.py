@@ -18,7 +18,8 @@ OPTIONAL = {"optuna": ("search", "harness search"),
             "distributed": ("distributed", "sweeps over a Dask cluster"),
             "onnxruntime": ("onnx", "frozen networks that TensorFlow runs slower on a CPU"),
             "onnx": ("onnx", "writing what ONNX Runtime reads"),
-            "mlflow-skinny": ("tracking", "logging to MLflow")}
+            "mlflow-skinny": ("tracking", "logging to MLflow"),
+            "tensorboard": ("tracking", "curves in TensorBoard")}
 FREE = 5e9      # bytes that a sweep's cache and runs want
 MEMORY = 4e9    # bytes that a sweep wants
 
@@ -49,7 +50,7 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
         write_json(json_path, rows)
     if any(r["state"] == "broken" for r in rows):
         raise UserError("Something that every command needs is broken; see the lines above.")
-    terminal.next_command("harness zoo")
+    terminal.next_command(options.command_line("zoo", weights=weights, runs=runs))
 
 
 def attempt(check: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

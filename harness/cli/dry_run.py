@@ -60,8 +60,7 @@ def command(zip_path: Path, data: str | None, images_key: str, labels_key: str,
         write_json(json_path, report.to_json())
     if not report.ok:
         terminal.say(report.log[-2000:])
-    terminal.next_command(f"harness submit {zip_path}" if report.ok else
-                          f"harness check {zip_path}")
+    terminal.next_command(options.command_line("submit" if report.ok else "check", zip_path))
     if not report.ok:
         sys.exit(1)
 

@@ -1,5 +1,7 @@
 """harness ensemble: several runs as one entry."""
 
+from pathlib import Path
+
 import click
 
 from harness.cli import options
@@ -10,7 +12,8 @@ from harness.cli import options
 @click.option("--most", default=3, show_default=True, type=click.IntRange(2, 20),
               help="Without named runs: select at most so many, greedily, on the stress suite.")
 @options.runs
-def command(ids: tuple[str, ...], most: int, runs: str) -> None:
+@options.json_path
+def command(ids: tuple[str, ...], most: int, runs: str, json_path: Path | None) -> None:
     """Average the probabilities of several runs; the result is a run like any other.
 
     Name the runs, or let the stress suite choose among the finished runs on the newest data: the
@@ -24,6 +27,7 @@ def command(ids: tuple[str, ...], most: int, runs: str) -> None:
     from harness import ensembles, forecasts, leaderboard, terminal
     from harness.runs import Store
     from zoo.errors import UserError
+    from zoo.files import write_json
 
     store = Store(runs)
     if ids:
@@ -43,4 +47,6 @@ def command(ids: tuple[str, ...], most: int, runs: str) -> None:
                          {k: leaderboard.COLUMNS[k] for k in (
                              "rank", "backbone", "protocol", "validation", "test", "forecast",
                              "interval", "milliseconds", "run")}, title="The ensemble, its members")
-    terminal.next_command(f"harness submission --run {made.id}")
+    if json_path:
+        write_json(json_path, rows)
+    terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

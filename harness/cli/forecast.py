@@ -54,8 +54,7 @@ def command(target: Path | None, history: Path | None, runs: str, images_key: st
     say_honesty(store)
     if json_path:
         write_json(json_path, made)
-    terminal.next_command("harness submission" if runs == "runs"
-                          else f"harness submission --runs {runs}")
+    terminal.next_command(options.command_line("submission", runs=runs))
 
 
 def pictures(target: Path, images_key: str) -> Any:

@@ -60,7 +60,7 @@ def ours(runs: str) -> dict[str, Any]:
              for e in entries],
             {"time": "time (UTC)", "run": "run", "phase": "phase", "submission": "submission",
              "state": "state", "forecast": "forecast", "score": "score"}, title="Submissions")
-    terminal.next_command("harness submission" if records else "harness zoo")
+    terminal.next_command(options.command_line("submission" if records else "zoo", runs=runs))
     return {"runs": records, "submissions": [asdict(e) for e in entries]}
 
 

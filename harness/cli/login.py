@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from harness.cli import remote
+from harness.cli import options, remote
 
 
 @click.command()
@@ -45,4 +45,4 @@ def command(host: str, username: str | None, token_stdin: bool, forget: bool) ->
     user = Client(Transport(where, token, say=remote.progress)).username()
     path = keep_token(where, token)
     terminal.say(f"You are {user} at {where}. The token is kept in {path}.")
-    terminal.next_command("harness quota")
+    terminal.next_command(options.command_line("quota", host=host))

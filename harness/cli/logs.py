@@ -1,11 +1,11 @@
 """harness logs: the log that explains a submission."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from harness.cli import remote
-from harness.cli.options import runs as runs_option
+from harness.cli import options, remote
 
 
 @click.command()
@@ -14,7 +14,7 @@ from harness.cli.options import runs as runs_option
 @click.option("--all", "everything", is_flag=True, help="Show all logs that are not empty.")
 @click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="Save all logs, and the predictions and scores, there.")
-@runs_option
+@options.runs
 def command(number: int | None, host: str, everything: bool, folder: Path | None,
             runs: str) -> None:
     """Show the traceback of SUBMISSION, from the log that has it; default: the newest one sent.
@@ -40,10 +40,11 @@ def command(number: int | None, host: str, everything: bool, folder: Path | None
     found = logs.fetch(client, number)
     if not found:
         terminal.say(f"All logs of submission {number} are empty. They are filled when it ends.")
-        terminal.next_command(f"harness status {number} --watch")
+        terminal.next_command(options.command_line("status", number, watching=True, host=host,
+                                                   runs=runs))
         return
     shown = found.items() if everything else [logs.explain(found)]
     for name, text in shown:
         click.echo(f"{name} of submission {number}:\n{text.rstrip()}\n")
-    terminal.next_command(f"harness logs {number} --to logs" if everything
-                          else f"harness logs {number} --all")
+    more: dict[str, Any] = {"folder": "logs"} if everything else {"everything": True}
+    terminal.next_command(options.command_line("logs", number, **more, host=host))

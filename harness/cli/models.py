@@ -38,4 +38,4 @@ def command(runs: str, json_path: Path | None) -> None:
                                  "test", "forecast")}, title=f"Finished runs in {runs}")
     if json_path:
         write_json(json_path, {"backbones": rows, "runs": done})
-    terminal.next_command("harness submission" if done else "harness zoo")
+    terminal.next_command(options.command_line("submission" if done else "zoo", runs=runs))

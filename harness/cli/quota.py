@@ -45,7 +45,8 @@ def command(host: str, competition: int | None, json_path: Path | None) -> None:
     if json_path:
         write_json(json_path, {"competition": found.id, "participant": found.participant,
                                "phases": facts, "storage_used": used, "storage": allowed})
-    terminal.next_command("harness submit submission.zip")
+    terminal.next_command(options.command_line("submit", "submission.zip", host=host,
+                                               competition=competition))
 
 
 def left(used: int, limit: int | None) -> str:

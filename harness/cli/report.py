@@ -34,5 +34,4 @@ def command(runs: str, out: Path, select: str, json_path: Path | None) -> None:
     if json_path:
         write_json(json_path, {"page": str(out), "bytes": out.stat().st_size,
                                "runs": leaderboard.records(store, select)})
-    terminal.next_command("harness submission" if runs == "runs"
-                          else f"harness submission --runs {runs}")
+    terminal.next_command(options.command_line("submission", select=select, runs=runs))

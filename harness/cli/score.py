@@ -49,4 +49,4 @@ def command(run: str, score: str, phase: str, runs: str) -> None:
     leaderboard.write(store)
     terminal.say(f"{known.id}: forecast {remote.percent(forecast) or 'none'}, returned "
                  f"{remote.percent(value)}{note}.")
-    terminal.next_command("harness leaderboard")
+    terminal.next_command(options.command_line("leaderboard", runs=runs))

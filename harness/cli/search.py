@@ -19,15 +19,20 @@ from harness.cli import options
 @click.option("--fields", metavar="NAMES", help="Which fields, separated by blanks or commas. "
               "Default: all of the search space.")
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@options.keep
+@options.drop
 @options.settings
 @options.runs
+@options.images_key
+@options.labels_key
 @options.json_path
 def command(data: str, name: str, weights: str, protocol: str, fields: str | None, trials: int,
-            settings: tuple[str, ...], runs: str, json_path: Path | None) -> None:
+            keep: str | None, drop: str | None, settings: tuple[str, ...], runs: str,
+            images_key: str, labels_key: str, json_path: Path | None) -> None:
     """Search dropout, penalties, rates, head, batch, patience, magnitude and boundary.
 
     What is maximized is accuracy on the stress suite. Trials that fall behind are stopped; the
-    study is kept in RUNS/search, and the same command adds trials to it.
+    study is kept in RUNS/search, and the same command adds trials to it, with other fields, too.
 
     \b
     harness search --data training_set.npz --backbone vgg16 --trials 40
@@ -48,15 +53,20 @@ def command(data: str, name: str, weights: str, protocol: str, fields: str | Non
     chosen = find_protocol(protocol, dict(options.parse_settings(settings)))
     sweep.check([backbone(name)], chosen)
     spec = sweep.plan([name], chosen, weights, 1, 1, demo=data == "demo")[0]
-    prepared = prepare(data)
+    prepared = prepare(data, None, images_key, labels_key, options.read_positions(keep),
+                       options.read_positions(drop))
     objective = search.Objective(spec, prepared, cache.default())
-    study = f"{spec.backbone}-{protocol}-{prepared.dataset.content_hash[:8]}"
-    rows = search.explore(objective, wanted, trials, Path(runs) / "search", study)
+    rows = search.explore(objective, wanted, trials, Path(runs) / "search")
     shown = [{k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in row.items()}
              for row in rows[:10]]
-    terminal.print_table(shown, {k: k for k in ("trial", "suite", *wanted)}, title="Best trials")
+    terminal.print_table(shown, {k: k for k in ("trial", "suite", *search.SPACE)},
+                         title="Best trials")
     if json_path:
         write_json(json_path, rows)
-    best = " ".join(f"--set {f}='{rows[0][f]}'" for f in wanted) if rows else ""
-    terminal.next_command(f"harness zoo --data {data} --backbones {name} --protocol {protocol} "
-                          f"{best}".strip())
+    # The best trial may be of an earlier call, which searched other fields.
+    found = {f: rows[0][f] for f in search.SPACE if f in rows[0]} if rows else {}
+    best = {**options.parse_settings(settings), **found}
+    terminal.next_command(options.command_line(
+        "zoo", data=data, backbones=name, weights=weights, protocol=protocol, keep=keep, drop=drop,
+        images_key=images_key, labels_key=labels_key,
+        settings=tuple(f"{field}={value}" for field, value in best.items()), runs=runs))

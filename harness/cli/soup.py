@@ -1,5 +1,7 @@
 """harness soup: several runs of one backbone as one network."""
 
+from pathlib import Path
+
 import click
 
 from harness.cli import options
@@ -7,8 +9,10 @@ from harness.cli import options
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="RUN RUN ...")
+@options.test
 @options.runs
-def command(ids: tuple[str, ...], runs: str) -> None:
+@options.json_path
+def command(ids: tuple[str, ...], test: str | None, runs: str, json_path: Path | None) -> None:
     """Average the weights of runs of one backbone that started from the same pretrained ones.
 
     The best on the stress suite comes first; each of the others is taken in if the suite's accuracy
@@ -20,14 +24,17 @@ def command(ids: tuple[str, ...], runs: str) -> None:
     """
     from harness import forecasts, leaderboard, soup, terminal
     from harness.runs import Store
+    from zoo.files import write_json
 
     store = Store(runs)
-    made = soup.make(store, [store.run(i) for i in ids])
+    made = soup.make(store, [store.run(i) for i in ids], test)
     forecasts.update(store)
     leaderboard.write(store)
     rows = [r for r in leaderboard.records(store) if r["run"] in {made.id, *made.config["members"]}]
     terminal.print_table([leaderboard.shown(r) for r in rows],
                          {k: leaderboard.COLUMNS[k] for k in (
-                             "rank", "backbone", "protocol", "validation", "forecast", "interval",
-                             "run")}, title="The soup, and what it was made of")
-    terminal.next_command(f"harness submission --run {made.id}")
+                             "rank", "backbone", "protocol", "validation", "test", "forecast",
+                             "interval", "run")}, title="The soup, and what it was made of")
+    if json_path:
+        write_json(json_path, rows)
+    terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

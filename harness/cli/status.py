@@ -57,6 +57,10 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
     terminal.print_table([remote.outcome_row(known, outcome)], remote.HEADINGS)
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
-    terminal.next_command({"running": f"harness status {wanted} --watch",
-                           "failed": f"harness logs {wanted} --to logs"}.get(
-                               outcome.state, "harness leaderboard"))
+    if outcome.state == "running":
+        following = options.command_line("status", wanted, watching=True, host=host, runs=runs)
+    elif outcome.state == "failed":
+        following = options.command_line("logs", wanted, folder="logs", host=host)
+    else:
+        following = options.command_line("leaderboard", runs=runs)
+    terminal.next_command(following)

@@ -48,4 +48,4 @@ def command(runs: str, run: str | None, select: str, out: Path, half: bool,
          "zip's": "zip's accuracy", "agreement": "same class"}, title="Packed and tried")
     if json_path:
         write_json(json_path, {"zip": str(out), "run": chosen.id, **facts})
-    terminal.next_command(f"harness submit {out}")
+    terminal.next_command(options.command_line("submit", out, runs=runs))

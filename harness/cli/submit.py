@@ -67,12 +67,15 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
                      f"{client.host}/competitions/{found.id}/.")
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
-        terminal.next_command(f"harness logs {outcome.number} --to logs")
+        following = options.command_line("logs", outcome.number, folder="logs", host=host)
     elif outcome.state == "gone":
-        terminal.next_command("harness sync")
+        following = options.command_line("sync", host=host, competition=competition, runs=runs)
+    elif outcome.state == "scored":
+        following = options.command_line("leaderboard", runs=runs)
     else:
-        terminal.next_command("harness leaderboard" if outcome.state == "scored"
-                              else f"harness status {outcome.number} --watch")
+        following = options.command_line("status", outcome.number, watching=True, host=host,
+                                         runs=runs)
+    terminal.next_command(following)
     if outcome.state != "scored" and not (no_wait and outcome.state == "running"):
         sys.exit(1)
 

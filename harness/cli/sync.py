@@ -43,4 +43,4 @@ def command(host: str, competition: int | None, folders: tuple[Path, ...], runs:
          "forecast": "forecast", "score": "score", "what": "sync"}, title=found.title)
     if json_path:
         write_json(json_path, [{**asdict(c.entry), "sync": c.what} for c in changes])
-    terminal.next_command("harness leaderboard")
+    terminal.next_command(options.command_line("leaderboard", runs=runs))

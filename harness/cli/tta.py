@@ -1,5 +1,7 @@
 """harness tta: a finished run that looks at each picture several times."""
 
+from pathlib import Path
+
 import click
 
 from harness.cli import options
@@ -10,8 +12,10 @@ from harness.cli import options
 @click.option("--views", default="dihedral", show_default=True,
               type=click.Choice(["flip", "dihedral"]),
               help="flip: the picture and its mirror image. dihedral: all eight orientations.")
+@options.test
 @options.runs
-def command(id: str, views: str, runs: str) -> None:
+@options.json_path
+def command(id: str, views: str, test: str | None, runs: str, json_path: Path | None) -> None:
     """Average a run's probabilities over turned and mirrored views, as an entry of its own.
 
     Nothing is trained; prediction costs two or eight times as much.
@@ -21,15 +25,18 @@ def command(id: str, views: str, runs: str) -> None:
     """
     from harness import forecasts, leaderboard, terminal, tta
     from harness.runs import Store
+    from zoo.files import write_json
 
     store = Store(runs)
     run = store.run(id)
-    made = tta.make(store, run, views)
+    made = tta.make(store, run, views, test)
     forecasts.update(store)
     leaderboard.write(store)
     rows = [r for r in leaderboard.records(store) if r["run"] in (made.id, run.id)]
     terminal.print_table([leaderboard.shown(r) for r in rows],
                          {k: leaderboard.COLUMNS[k] for k in (
-                             "rank", "backbone", "protocol", "validation", "forecast", "interval",
-                             "milliseconds", "run")}, title="With and without")
-    terminal.next_command(f"harness submission --run {made.id}")
+                             "rank", "backbone", "protocol", "validation", "test", "forecast",
+                             "interval", "milliseconds", "run")}, title="With and without")
+    if json_path:
+        write_json(json_path, rows)
+    terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

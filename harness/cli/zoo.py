@@ -1,18 +1,19 @@
 """harness zoo: the sweep."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.cli import options
+from zoo.errors import UserError
 
 
 @click.command()
 @click.option("--data", default="demo", show_default=True, metavar="SOURCE",
               help="An npz file, a folder of pictures (one folder a class), or demo.")
-@click.option("--test", metavar="SOURCE",
-              help="A labelled file under the shift that you expect; only measured, never learned.")
+@options.test
 @click.option("--weights", default="auto", show_default=True, metavar="DIR|WORD",
               help="A folder with Keras' files of pretrained weights; or imagenet (Keras' cache, "
                    "then download), none (random), auto (imagenet; random on the demo if need be).")
@@ -25,10 +26,8 @@ from harness.cli import options
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 50),
               help="Train so many times from different random numbers.")
 @click.option("--size", type=int, help="Resize pictures to this side, inside the model.")
-@click.option("--keep", metavar="FILE|N,N,...",
-              help="Positions (one a line in a file) that cleaning must not drop.")
-@click.option("--drop", metavar="FILE|N,N,...",
-              help="Positions to drop as well.")
+@options.keep
+@options.drop
 @click.option("--jobs", type=click.IntRange(1, 256),
               help="Train so many runs at a time, in processes that share the cores and the GPUs, "
                    "one GPU each; a run alone trains on all GPUs. Default: one run for each GPU, "
@@ -36,7 +35,8 @@ from harness.cli import options
 @click.option("--cluster", metavar="ADDRESS",
               help="Train on the workers of a Dask scheduler, such as tcp://10.0.0.5:8786.")
 @click.option("--track", multiple=True, type=click.Choice(["tensorboard", "mlflow"]),
-              help="Write the curves for TensorBoard (RUNS/tensorboard) or MLflow as well.")
+              help="Write the curves of each run, once, for TensorBoard (RUNS/tensorboard) or "
+                   "MLflow as well.")
 @options.settings
 @options.runs
 @options.images_key
@@ -61,7 +61,6 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     from harness.prepare import prepare
     from harness.runs import Store
     from harness.training import cache
-    from harness.training.tracking import TRACKERS
     from zoo.table import DEFAULT, backbone
 
     fields: dict[str, Any] = options.parse_settings(settings)
@@ -70,6 +69,7 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     chosen = protocols.protocol(protocol or ("quick" if data == "demo" else "strong"), fields)
     names = backbones.replace(",", " ").split() if backbones else list(DEFAULT)
     sweep.check([backbone(n) for n in names], chosen)
+    check_trackers(track)
     prepared = prepare(data, test, images_key, labels_key, options.read_positions(keep),
                        options.read_positions(drop))
     prepared.folds(folds)
@@ -80,10 +80,17 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     finally:
         if store.finished():
             close(store)
-    for run in done:
-        for name in track:
-            TRACKERS[name](store, run)
-    finish(store, {run.id for run in done}, json_path)
+    finish(store, done, track, json_path)
+
+
+def check_trackers(names: tuple[str, ...]) -> None:
+    """Refuse a tracker whose package is missing while nothing is lost by it yet."""
+    for name in names:
+        try:
+            importlib.import_module(name)  # the packages are called as the trackers are
+        except ImportError as e:
+            raise UserError(f"--track {name} needs a package that can't be imported ({e}): "
+                            "pip install 'shift-harness[tracking]'") from e
 
 
 def close(store: Any) -> None:
@@ -94,11 +101,12 @@ def close(store: Any) -> None:
     leaderboard.write(store)
 
 
-def finish(store: Any, ids: set[str], json_path: Path | None) -> None:
-    """The closing table, the facts as JSON, and the next command."""
+def finish(store: Any, done: list[Any], track: tuple[str, ...], json_path: Path | None) -> None:
+    """The closing table, the facts as JSON, the trackers, and the next command."""
     from harness import leaderboard, terminal
     from zoo.files import write_json
 
+    ids = {run.id for run in done}
     rows = [r for r in leaderboard.records(store) if r["run"] in ids]
     terminal.print_table([leaderboard.shown(r) for r in rows], CLOSING, title="Best first")
     times = [{"run": r["run"], **store.run(r["run"]).environment["seconds"]} for r in rows]
@@ -107,10 +115,24 @@ def finish(store: Any, ids: set[str], json_path: Path | None) -> None:
     if json_path:
         write_json(json_path, rows)
     terminal.say("leaderboard.md is up to date.")
+    log(store, done, track)
     if len(rows) > 1:
-        terminal.say("Averaging good runs usually adds a point: harness ensemble")
-    terminal.next_command("harness submission" if str(store.folder) == "runs"
-                          else f"harness submission --runs {store.folder}")
+        terminal.say("Averaging good runs usually adds a point: "
+                     + options.command_line("ensemble", runs=store.folder))
+    terminal.next_command(options.command_line("submission", runs=store.folder))
+
+
+def log(store: Any, done: list[Any], track: tuple[str, ...]) -> None:
+    """Give runs to the trackers; a file in a run's folder says that one has it already."""
+    from harness.training.tracking import TRACKERS
+    from zoo.files import write_text
+
+    for run in done:
+        for name in track:
+            mark = run.folder / f"logged-{name}"
+            if not mark.exists():
+                TRACKERS[name](store, run)
+                write_text(mark, "")
 
 
 CLOSING = {"rank": "#", "backbone": "backbone", "weights": "weights", "protocol": "protocol",

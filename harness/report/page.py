@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import leaderboard
+from harness.cli.options import command_line
 from harness.judge.select import order, strategy
 from harness.report import cleaning, ledger, sections
 from harness.report.damage import DAMAGE
@@ -153,6 +154,7 @@ def environment() -> Any:
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(percent=percent, count=count)
     made.globals.update(
+        command_line=command_line,
         style=Markup(style), script=Markup(script), marks=MARKS, place=place,  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
     return made

@@ -1,11 +1,11 @@
 """A run's section of the page: everything that its template shows, ready to print."""
 
 import dataclasses
-import shlex
 from typing import Any
 
 import numpy as np
 
+from harness.cli.options import command_line
 from harness.judge import metrics
 from harness.report import facts, pictures, svg
 from harness.runs import Run
@@ -34,7 +34,7 @@ def section(run: Run, record: dict[str, Any]) -> dict[str, Any]:
         "samples": suite_samples(sample["images"], suite) if suite else [],
         "seconds": seconds(run.environment.get("seconds", {})),
         "settings": flat(run.config), "environment": flat(run.environment, skip=("seconds",)),
-        "reproduce": reproduce(run.config),
+        "reproduce": reproduce(run.config, str(run.folder.parent)),
         "paired": facts.paired(run, predictions)}
 
 
@@ -122,37 +122,29 @@ def flat(record: dict[str, Any], skip: tuple[str, ...] = (), prefix: str = ""
     return lines
 
 
-def reproduce(config: dict[str, Any]) -> str:
-    """The command that makes this run again."""
+def reproduce(config: dict[str, Any], runs: str = "runs") -> str:
+    """The command that makes this run again; runs: where those are that it was made of."""
     if "members" in config:
-        return shlex.join(["harness", "ensemble", *map(str, config["members"])])
-    words = ["harness", "zoo", "--data", str(config["data"]["provenance"]),
-             "--backbones", str(config["backbone"])]
-    reading = config.get("reading", {})
-    for key in ("images", "labels"):
-        named = reading.get(f"{key}_key", key)
-        words += [f"--{key}-key", str(named)] if named != key else []
-    for key in ("keep", "drop"):
-        if reading.get(key):
-            words += [f"--{key}", ",".join(map(str, reading[key]))]
-    if config["weights"]["origin"] == "random":
-        words += ["--weights", "none"]
+        soup = "shares" not in config and str(config["protocol"]["name"]).startswith("soup of ")
+        return command_line("soup" if soup else "ensemble", *config["members"], runs=runs)
+    if "of" in config:
+        return command_line("tta", config["of"], views=config["protocol"]["tta"], runs=runs)
     name, changed = changes(config["protocol"])
-    words += ["--protocol", name]
-    for field, value in changed.items():
-        words += ["--set", f"{field}={str(value).lower() if isinstance(value, bool) else value}"]
-    if config["folds"] != 1:
-        words += ["--folds", str(config["folds"])]
-    if config["seed"]:
-        words += ["--seeds", str(config["seed"] + 1)]
-    return shlex.join(words)
+    fields = tuple(f"{field}={str(value).lower() if isinstance(value, bool) else value}"
+                   for field, value in changed.items())
+    return command_line(
+        "zoo", data=config["data"]["provenance"], backbones=config["backbone"],
+        **config.get("reading", {}),
+        weights="none" if config["weights"]["origin"] == "random" else None, protocol=name,
+        settings=fields, folds=config["folds"], seeds=config["seed"] + 1)
 
 
 def changes(protocol: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The preset behind a recorded protocol, and the fields that were set otherwise."""
     from harness.protocol import PRESETS
 
-    name = str(protocol["name"]).removesuffix("+")
+    # What was given views afterwards is called "quick, flip".
+    name = str(protocol["name"]).partition(",")[0].removesuffix("+")
     if name not in PRESETS:
         return name, {}
     preset = dataclasses.asdict(PRESETS[name])

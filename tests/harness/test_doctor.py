@@ -31,6 +31,7 @@ def test_it_names_versions_device_places_and_ends_with_the_next_command(capsys, 
     assert rows["keras"]["found"] == importlib.metadata.version("keras")
     assert rows["number type"]["found"] in ("float32", "bfloat16")
     assert rows["engines"]["found"].startswith("tensorflow")
+    assert rows["tensorboard"]["state"] in ("ok", "missing")
     assert rows["runs"]["found"].startswith(str(tmp_path / "runs"))
     assert str(tmp_path / "cache") in rows["cache"]["found"]
     assert rows["free disk for runs"]["found"].endswith(" GB")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,3 +73,16 @@ def test_how_a_source_was_read_reads_it_again(tmp_path: Path) -> None:
     again = prepare(str(tmp_path / "a.npz"), **first.reading)
     assert again.dataset.content_hash == first.dataset.content_hash
     assert len(first.dataset) == 59
+
+
+def test_a_notebook_names_the_arrays_of_its_file(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness import forecasts, sweep, train
+
+    images = np.random.default_rng(0).integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", pictures=images, classes=np.arange(60) % 3)
+    monkeypatch.setattr(sweep, "run_job", lambda spec, prepared, *rest: prepared)
+    monkeypatch.setattr(forecasts, "update", lambda store: [])
+    prepared: Any = train(str(tmp_path / "a.npz"), "smallcnn2", runs=tmp_path / "runs",
+                          images_key="pictures", labels_key="classes")
+    assert len(prepared.dataset) == 60

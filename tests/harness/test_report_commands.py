@@ -1,11 +1,14 @@
+import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from harness.cli.main import main
+from harness.cli.options import command_line
 from harness.runs import Store
 from tests.harness.fake_store import make_store
 from zoo.files import read_json
@@ -64,6 +67,55 @@ def test_compare_prints_both_and_writes_the_facts(runs, tmp_path, capsys):
 def test_compare_names_the_nearest_run(runs, capsys):
     a = Store(runs).finished()[0].id
     assert f"Did you mean {a!r}?" in fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+
+
+def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
+    def words(*given, **more):
+        return shlex.split(command_line(*given, **more))
+
+    assert words("submission", run="a b", runs="/my drive/runs", half=False, out=None) == [
+        "harness", "submission", "--run", "a b", "--runs", "/my drive/runs"]
+    assert words("zoo", data="demo", runs="runs", folds=1, keep=[3, 17], drop=[],
+                 settings=("boundary=last block", "views=2")) == [
+        "harness", "zoo", "--keep", "3,17", "--set", "boundary=last block", "--set", "views=2"]
+    assert words("logs", 7, everything=True, folder="my logs") == [
+        "harness", "logs", "7", "--all", "--to", "my logs"]
+
+
+@pytest.mark.parametrize(("words", "following"), [
+    (["models"], ["submission"]), (["leaderboard"], ["submission"]),
+    (["diagnose", "RUN"], ["zoo", "--data", "/nowhere/cells.npz", "--backbones", "vgg16",
+                           "--set", "policy=random", "--set", "views=6"]),
+    (["score", "RUN", "0.7"], ["leaderboard"]),
+    (["ensemble", "RUN", "RUN"], ["submission", "--run", "RUN"]),
+    (["tta", "RUN"], ["submission", "--run", "RUN"]),
+    (["soup", "RUN"], ["submission", "--run", "RUN"])])
+def test_the_next_command_looks_where_the_runs_are(words, following, tmp_path, monkeypatch,
+                                                   capsys):
+    monkeypatch.chdir(tmp_path)
+    run = make_store(tmp_path / "my drive" / "runs", 1).finished()[0]
+    made = dataclasses.replace(run)
+    made.__dict__["config"] = {**run.config, "members": [run.id]}
+    for target in ("ensembles.join", "tta.make", "soup.make"):
+        monkeypatch.setattr(f"harness.{target}", lambda *given: made)
+    main([run.id if w == "RUN" else w for w in words] + ["--runs", "my drive/runs"])
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(line) == ["Next:", "harness", *(run.id if w == "RUN" else w
+                                                       for w in following),
+                                 "--runs", "my drive/runs"]
+
+
+@pytest.mark.parametrize("command", ["ensemble", "soup", "tta"])
+def test_a_run_made_of_runs_can_be_had_as_json(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = make_store(tmp_path / "runs", 2).finished()
+    second.__dict__["config"] = {**second.config, "members": [first.id]}
+    for target in ("ensembles.join", "tta.make", "soup.make"):
+        monkeypatch.setattr(f"harness.{target}", lambda *given: second)
+    main([command, first.id, "--json", "made.json"])
+    rows = read_json("made.json")
+    assert {r["run"] for r in rows} == {first.id, second.id}
+    assert all(0 <= r["low"] <= r["high"] <= 1 for r in rows)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -3,6 +3,7 @@ import base64
 import numpy as np
 import pytest
 
+from harness import soup, tta
 from harness.judge.suite import make_suite
 from harness.report import facts, pictures, sections, svg
 from harness.report.pair import compare
@@ -137,7 +138,25 @@ def test_the_command_that_repeats_a_run_holds_every_changed_field(store):
 
 
 def test_an_ensemble_is_repeated_from_its_members():
-    assert sections.reproduce({"members": ["a", "b"]}) == "harness ensemble a b"
+    config = {"members": ["a", "b"], "shares": [0.5, 0.5], "protocol": {"name": "soup of 2"}}
+    assert sections.reproduce(config) == "harness ensemble a b"
+    assert sections.reproduce(config, "my runs") == "harness ensemble a b --runs 'my runs'"
+
+
+def test_a_soup_is_repeated_as_a_soup(store):
+    runs = store.finished()[:2]
+    for run in runs:
+        run.config["of"] = "another"
+    config = soup.configuration(runs)
+    assert sections.reproduce(config) == f"harness soup {runs[0].id} {runs[1].id}"
+
+
+def test_a_run_with_views_is_repeated_from_the_run_it_was_made_of(store):
+    run = store.finished()[0]
+    config = tta.configuration(run, "flip")
+    assert sections.reproduce(config) == f"harness tta {run.id} --views flip"
+    del config["of"]  # as older runs have it
+    assert sections.reproduce(config).endswith("--protocol seed --set tta=flip")
 
 
 def test_many_classes_make_a_picture_instead_of_a_table():

@@ -46,6 +46,12 @@ def test_the_first_screen_names_the_run_with_the_best_lower_end(text, tmp_path):
     assert re.search(r"harness submission .*--run 20261125-100002", card)
 
 
+def test_the_command_that_packs_is_quoted(tmp_path):
+    text = page(make_store(tmp_path / "my drive", 1), tmp_path)
+    card = "".join(Structure(text[:text.index('class="second"')]).text)
+    assert f"harness submission --runs '{tmp_path}/my drive' --run 2026" in card
+
+
 def test_every_run_stands_in_the_figure_the_table_and_a_section(text):
     rows = [a.get("data-run") for tag, a in Structure(text).found if "data-run" in a]
     assert len(rows) == 9

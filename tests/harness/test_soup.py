@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import load_classifier, soup
+from harness import load_classifier, load_data, soup
 from harness.runs import Store
 from tests.harness.conftest import SMALL, harness
 from zoo import UserError
@@ -40,13 +40,16 @@ def test_runs_of_several_seeds_become_one_run(
     monkeypatch.setattr(soup, "greedy", lambda job, graphs: list(range(len(graphs))))
     ids = [r.id for r in Store("runs").finished()]
     assert len(ids) == 2
-    result = harness("soup", *ids)
+    shutil.copy(line / "shifted.npz", here)
+    result = harness("soup", *ids, "--test", "shifted.npz")
     assert result.exit_code == 0, result.output
     made = next(r for r in Store("runs").finished() if "members" in r.config)
     souped = load_classifier(made.id).graphs[0].arrays
     each = [load_classifier(i).graphs[0].arrays for i in ids]
     for k in souped:
         assert np.allclose(souped[k], np.mean([e[k] for e in each], 0), atol=1e-6)
+    assert made.config["test"]["name"] == "shifted.npz"
+    assert len(made.predictions()["test"]) == made.config["test"]["n"] > 0
     assert harness("soup", ids[0], ids[0]).exit_code == 2
 
 
@@ -61,7 +64,17 @@ def test_test_time_augmentation_is_a_run_that_predicts_the_mean_of_its_views(
     made = next(r for r in Store("runs").finished() if r.config["protocol"]["tta"] == "flip")
     images = made.sample()["images"]
     one = load_classifier(run.id)
+    assert made.metrics["test"] is None
     mean = (one.predict(images) + one.predict(images[:, :, ::-1])) / 2
     assert np.allclose(load_classifier(made.id).predict(images), mean, atol=1e-5)
     assert np.allclose(made.predictions()["validation"][made.sample()["position"]], mean,
                        atol=1e-5)
+    shutil.copy(line / "shifted.npz", here)
+    result = harness("tta", run.id, "--views", "flip", "--test", "shifted.npz")
+    assert result.exit_code == 0, result.output
+    assert len(Store("runs").finished()) == 3
+    found = Store("runs").run(made.id)
+    shifted = load_data("shifted.npz")
+    right = found.predictions()["test"].argmax(1) == shifted.labels
+    assert found.metrics["test"]["accuracy"] == np.mean(right)
+    assert found.config["test"]["n"] == len(shifted)

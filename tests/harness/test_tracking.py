@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import zoo
 from harness.runs import Store
 from harness.training import tracking
+from tests.harness.conftest import SMALL, harness, tiny_contest
+from tests.harness.fake_store import make_store
 from zoo import UserError
 
 
@@ -53,3 +56,37 @@ def test_a_missing_tracker_is_a_sentence(name: str, line: Path, monkeypatch: pyt
     store = Store(line / "runs")
     with pytest.raises(UserError, match=r"shift-harness\[tracking\]"):
         tracking.TRACKERS[name](store, store.finished()[0])
+
+
+@pytest.mark.parametrize("name", tracking.TRACKERS)
+def test_a_missing_tracker_is_found_before_anything_is_trained(
+        name: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    tiny_contest(here / "contest.npz")
+    result = harness("zoo", "--data", "contest.npz", "--backbones", "smallcnn2", "--track", name,
+                     *SMALL)
+    assert result.exit_code == 2
+    assert "pip install 'shift-harness[tracking]'" in result.output
+    assert "pictures are kept" not in result.output
+    assert not Path("runs").exists()
+
+
+def test_runs_are_given_to_a_tracker_once_and_after_the_table(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        ) -> None:
+    store, seen = make_store(tmp_path, 2), []
+
+    def tracker(store: Store, run: object) -> None:
+        assert "Best first" in capsys.readouterr().out
+        seen.append(run)
+        raise UserError("The server is down.")
+
+    monkeypatch.setitem(tracking.TRACKERS, "mlflow", tracker)
+    first, second = store.finished()
+    with pytest.raises(UserError, match="down"):
+        zoo.finish(store, [first], ("mlflow",), tmp_path / "facts.json")
+    assert (tmp_path / "facts.json").exists()
+    monkeypatch.setitem(tracking.TRACKERS, "mlflow", lambda store, run: seen.append(run))
+    zoo.finish(store, [first], ("mlflow",), None)  # it failed the first time
+    zoo.finish(store, [first, second], ("mlflow",), None)
+    assert seen == [first, first, second]
