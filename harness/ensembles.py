@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness import terminal
 from harness.runs import Run, Store, identity
 from zoo.classifier import Classifier
 from zoo.errors import UserError
@@ -63,6 +64,15 @@ def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], *keys: str) -> bool
     return all(np.array_equal(a[k], b[k]) for k in keys)
 
 
+def share_test(runs: list[Run]) -> bool:
+    """Whether all were judged on one test file: the means of other rows would mean nothing."""
+    files = [r.config.get("test") or {} for r in runs]
+    predictions = [r.predictions() for r in runs]
+    return (all(f.get("hash") == files[0].get("hash") for f in files)
+            and all({"test", "test_labels"} <= p.keys() for p in predictions)
+            and all(same(p, predictions[0], "test_labels") for p in predictions))
+
+
 def select(runs: list[Run], most: int) -> list[Run]:
     """The members that a greedy selection on the stress suite takes, at most ``most``."""
     check_alike(runs)
@@ -85,6 +95,9 @@ def join(store: Store, runs: list[Run]) -> Run:
     config = configuration(runs, shares)
     with store.new("ensemble", config["identity"]) as folder:
         if folder is not None:
+            if config["test"] is None and any(r.config.get("test") for r in runs):
+                terminal.say("The members were not judged on the same test file, so the ensemble "
+                             "has no test accuracy.")
             write(folder, config, runs)
     return store.made(config["identity"])
 
@@ -96,10 +109,11 @@ def configuration(runs: list[Run], shares: list[float]) -> dict[str, Any]:
     first = runs[0].config
     origins = sorted({r.config["weights"]["origin"] for r in runs})
     protocols = sorted({r.config["protocol"]["name"] for r in runs})
-    config = {**first, "backbone": " + ".join(title(r.config["backbone"]) for r in runs),
+    config = {**{k: v for k, v in first.items() if k != "of"}, "backbone": " + ".join(title(r.config["backbone"]) for r in runs),
               "weights": {"origin": ", ".join(origins)},
               "protocol": {**first["protocol"], "name": ", ".join(protocols)},
-              "members": [r.id for r in runs], "shares": shares}
+              "members": [r.id for r in runs], "shares": shares,
+              "test": first.get("test") if share_test(runs) else None}
     config["identity"] = identity({"ensemble": sorted(
         (r.config["identity"], s) for r, s in zip(runs, shares, strict=True))})
     return config
@@ -117,7 +131,7 @@ def write(folder: Path, config: dict[str, Any], runs: list[Run]) -> None:
         own * share for c, share in zip(loaded, shares, strict=True) for own in c.shares))
     predictions = [r.predictions() for r in runs]
     arrays = {**predictions[0], "validation": mean([p["validation"] for p in predictions], shares)}
-    if all("test" in p for p in predictions):
+    if config["test"]:
         arrays["test"] = mean([p["test"] for p in predictions], shares)
     else:
         arrays = {k: v for k, v in arrays.items() if not k.startswith("test")}

@@ -64,7 +64,8 @@ def in_processes(specs: list[Spec], prepared: Prepared, store: Store, cache: Cac
         for _ in range(ATTEMPTS):
             try:
                 Parallel(n_jobs=jobs, backend="loky")(
-                    delayed(in_this_process)(spec, prepared, store, cache, threads, seats)
+                    delayed(in_this_process)(spec, prepared, store, cache, threads, seats,
+                                             terminal.verbosity())
                     for spec in unfinished(specs, prepared, store))
                 return
             except TerminatedWorkerError:
@@ -95,9 +96,10 @@ def free_memory() -> Any:
 
 
 def in_this_process(spec: Spec, prepared: Prepared, store: Store, cache: Cache, threads: int,
-                    seats: Seats) -> None:
+                    seats: Seats, verbosity: int) -> None:
     """What a process does with a job; TensorFlow, loaded here, takes its threads and its GPU from
     the environment."""
+    terminal.follow(verbosity)
     take(seats)
     os.environ.update({name: str(threads) for name in THREADS})
     run_job(spec, prepared, store, cache)

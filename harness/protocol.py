@@ -38,8 +38,8 @@ class Protocol:
     epochs, rate (AdamW's learning rate) and decay (its weight decay) of each stage;
     schedule: of stage 2's rate, after ``warmup`` (a share of all steps); head_rate: the head's rate
     in stage 2, in multiples of rate_2; ema: decay of the moving average of weights, 0 for none;
-    wise: choose a point between the weights of stage 1 and 2 on distorted training pictures
-    (WiSE-FT); patience: epochs without a better validation loss;
+    wise: choose a point between the weights of stage 1 and 2 by the loss on validation pictures,
+    untouched and augmented (WiSE-FT); patience: epochs without a better validation loss;
     size: pictures are resized to this inside the model (to more where the backbone needs it), 0 to
     leave them; tta: test-time augmentation; adapt: share of the predicted batch's own statistics in
     every batch normalization (zoo/adapt.py; can't be submitted); suite: how many distorted

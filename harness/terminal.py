@@ -5,6 +5,7 @@
     next_command(text)                    "Next: ...", the closing line of a command
     progress(total, title)                a context manager; .advance(n, text)
     set_verbosity(quiet, verbose)
+    follow(verbosity())                   in a process, what the one that started it was told
 
 On a terminal there are colours (unless NO_COLOR is set) and bars. In a pipe there are plain
 lines, tables are as wide as they need to be, and progress goes to stderr every half minute.
@@ -25,6 +26,7 @@ PIPED = 10_000      # columns: nothing is wrapped in a pipe
 EVERY = 30.0        # seconds between progress lines in a pipe
 NOTEBOOK_EVERY = 1.0
 _verbosity = 0
+_bars = True        # whether a terminal gets bars
 
 
 class Bar(Protocol):
@@ -39,6 +41,19 @@ def set_verbosity(quiet: bool = False, verbose: bool = False) -> None:
     _verbosity = -1 if quiet else int(verbose)
     if _verbosity < 1:
         hush()
+
+
+def verbosity() -> int:
+    """-1 when quiet, 1 when verbose, else 0."""
+    return _verbosity
+
+
+def follow(verbosity: int) -> None:
+    """Be one of several processes that share a terminal: as quiet or verbose as the one that
+    started them, and with lines for progress, since their bars would overwrite each other."""
+    global _bars
+    set_verbosity(verbosity < 0, verbosity > 0)
+    _bars = False
 
 
 def say(text: str) -> None:
@@ -164,7 +179,7 @@ def progress(total: float, title: str) -> Iterator[Bar]:
     """
     if _verbosity < 0 or total <= 0:
         yield _Silent()
-    elif _console(False).is_terminal:
+    elif _bars and _console(False).is_terminal:
         with _rich(total, title) as bar:
             yield bar
     else:

@@ -12,6 +12,7 @@ from typing import Any
 
 # Processors that multiply bfloat16 themselves; on others it is slower than float32.
 BFLOAT16 = ("avx512_bf16", "amx_bf16")
+AMPERE = (8, 0)  # NVIDIA's compute capability from which their GPUs do
 
 DRIVER = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -29,13 +30,17 @@ def flags() -> frozenset[str]:
 
 
 @cache
-def gpus() -> tuple[str, ...]:
-    """Names of the graphics processors that TensorFlow can use."""
+def details() -> tuple[dict[str, Any], ...]:
+    """What TensorFlow knows of each graphics processor that it can use."""
     import tensorflow as tf
 
-    found = tf.config.list_physical_devices("GPU")
-    return tuple(tf.config.experimental.get_device_details(g).get("device_name", g.name)
-                 for g in found)
+    return tuple({"device_name": g.name, **tf.config.experimental.get_device_details(g)}
+                 for g in tf.config.list_physical_devices("GPU"))
+
+
+def gpus() -> tuple[str, ...]:
+    """Names of the graphics processors that TensorFlow can use."""
+    return tuple(gpu["device_name"] for gpu in details())
 
 
 @cache
@@ -63,8 +68,15 @@ def listed_gpus() -> tuple[str, ...]:
 
 
 def number_type() -> str:
-    """ "bfloat16" where the hardware has it, else "float32"."""
-    return "bfloat16" if gpus() or flags().intersection(BFLOAT16) else "float32"
+    """ "bfloat16" where the hardware multiplies it, else "float32".
+
+    GPUs of other makers don't tell whether they do.
+    """
+    if details():
+        able = all(gpu.get("compute_capability", (0, 0)) >= AMPERE for gpu in details())
+    else:
+        able = bool(flags().intersection(BFLOAT16))
+    return "bfloat16" if able else "float32"
 
 
 def describe() -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 Which one is depends on network, processor and versions, and not in a way that could be foreseen;
 so both are measured once for each network and machine, and what was found is kept in the cache
-folder. It is a choice of speed only: ONNX Runtime computes in float32, and has to agree with
-TensorFlow's float32 before it is chosen.
+folder: one choice, whatever share of the machine a job has, so that its outcome doesn't depend on
+how many run at a time. ONNX Runtime computes in float32, and has to agree with TensorFlow's float32
+before it is chosen; where TensorFlow would take bfloat16, the choice is one of number types, too.
 """
 
 import contextlib
@@ -117,6 +118,7 @@ def choose(graph: Graph, shape: tuple[int, ...], number_type: str = "float32") -
     found = kept(path)
     if found is None:
         found = measure(network, shape, number_type)
+        found = kept(path) or found  # another process may have been faster
         with contextlib.suppress(UserError):  # it is measured again, then
             write_json(path, found)
     return str(found["engine"])
@@ -133,9 +135,10 @@ def body(graph: Graph) -> Graph:
 
 
 def key(graph: Graph, shape: tuple[int, ...], number_type: str) -> str:
-    """A hash of all that the choice depends on; the weights' values are no part of it."""
+    """A hash of what the choice is kept for; the weights' values and the threads are no part of
+    it."""
     return content_hash(to_json(graph), {k: a.shape for k, a in graph.arrays.items()}, shape,
-                        number_type, processor(), threads(),
+                        number_type, processor(),
                         [version(p) for p in (TENSORFLOW, ONNX)])
 
 

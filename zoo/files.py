@@ -1,7 +1,7 @@
 """Files that are whole or not there: the one place that writes.
 
 Every writer goes through :func:`atomic`: a temporary name in the same folder,
-flush, fsync, rename, fsync of the folder. A reader therefore never sees half a
+flush, fsync, rename, fsync of the folder where it can be had. A reader never sees half a
 file, and a crash leaves at most a ``.tmp`` file that nobody believes.
 """
 
@@ -22,6 +22,8 @@ from zoo.errors import UserError
 # What a file system says to a path that can't be written, beside that it is full.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
            errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
+# What it says where folders can't be flushed: some network drives, FUSE, folders of others.
+UNFLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 
 CACHE = "HARNESS_CACHE"
 
@@ -69,12 +71,16 @@ def user_errors(path: Path) -> Iterator[None]:
 
 
 def fsync(path: Path) -> None:
-    """Flush one file or folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Flush one file to the disk, or one folder where the file system can."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as e:
+        if e.errno not in UNFLUSHED or not path.is_dir():
+            raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

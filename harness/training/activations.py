@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness.training.cache import Cache
+from harness.training.cache import LIMIT, Cache
 from harness.training.views import Views
 from zoo.engines import ONNX, TENSORFLOW, choose, program
 from zoo.errors import UserError
@@ -29,6 +29,7 @@ from zoo.split import join
 
 CHUNK = 512  # pictures rendered at a time
 BATCH = 64
+TRIES = 2    # at a view whose files are deleted by a process that needs room
 LARGEST = 65504.0  # float16's
 Step = Callable[[int], None]
 Program = Callable[[np.ndarray, bool], list[np.ndarray]]
@@ -114,15 +115,16 @@ def compute(views: Views, count: int, frozen: Frozen, cache: Cache, step: Step, 
     that were computed (see :func:`missing`).
     """
     wanted = wanted_files(views, count, frozen, maps, number_type)
-    todo = [view for view in range(count + 1) if absent(cache, wanted[view])]
+    found = {view: opened(cache, keys) for view, keys in enumerate(wanted)}
+    todo = [view for view, tables in found.items() if not tables]
     if todo:
         both = compiled(frozen, number_type)
         sample = both(filled(views.dataset.images[:BATCH]), True)[:1 + maps]
         need = 2 * len(views.dataset) * sum(int(np.prod(out.shape[1:])) for out in sample)
         cache.make_room(need * len(todo), {cache.path(k) for keys in wanted for k in keys})
         for view in todo:
-            fill([cache.path(k) for k in wanted[view]], views, view, both, step)
-    tables = [[Table(cache.path(k)) for k in keys] for keys in wanted]
+            found[view] = made(cache, wanted[view], views, view, both, step)
+    tables = list(found.values())
     return Activations(tuple(t[1] for t in tables if maps), tuple(t[0] for t in tables),
                        order(len(views.dataset)))
 
@@ -145,6 +147,25 @@ def wanted_files(views: Views, count: int, frozen: Frozen, maps: bool,
         boundary = content_hash("boundary", key, frozen.keys[0], number_type)[:40]
         result.append([pooled, boundary] if maps else [pooled])
     return result
+
+
+def opened(cache: Cache, keys: list[str]) -> list[Table]:
+    """The tables of a view; none where one is missing. An open file outlives its deletion."""
+    try:
+        return [] if absent(cache, keys) else [Table(cache.path(k)) for k in keys]
+    except FileNotFoundError:
+        return []
+
+
+def made(cache: Cache, keys: list[str], views: Views, view: int, both: Program, step: Step
+         ) -> list[Table]:
+    """The tables of a view that was not there."""
+    for _ in range(TRIES):
+        fill([cache.path(k) for k in keys], views, view, both, step)
+        if tables := opened(cache, keys):
+            return tables
+    raise UserError(f"Other processes delete from {cache.folder} what this one writes, since it "
+                    f"is too small for all of them. Raise {LIMIT} (in GB), or run fewer at a time.")
 
 
 def absent(cache: Cache, keys: list[str]) -> bool:

@@ -5,6 +5,7 @@ read longest ago goes first when room is needed. A file that goes while it is re
 """
 
 import contextlib
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -50,9 +51,7 @@ class Cache:
         path = self.path(key)
         try:
             os.utime(path)
-        except FileNotFoundError:
-            return None
-        except PermissionError:
+        except OSError:  # missing, or in a cache that may only be read
             return path if path.is_file() else None
         return path
 
@@ -68,7 +67,8 @@ class Cache:
             if self.size() + need <= self.limit and need < shutil.disk_usage(self.folder).free:
                 return
             if path not in keep:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # gone, or somebody else's
+                    path.unlink()
         free = shutil.disk_usage(self.folder).free
         if self.size() + need > self.limit:
             raise UserError(f"The cache {self.folder} may hold {self.limit / 1e9:.1f} GB, and this "
@@ -89,10 +89,11 @@ class Cache:
                     path.unlink()
 
     def clear(self) -> int:
-        """Delete everything; the bytes that were freed."""
+        """Delete everything; the bytes that were freed. Raises UserError where that is refused."""
         freed = self.size()
         for path in [*self.files(), *self.folder.glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
+            with user_errors(path):
+                path.unlink(missing_ok=True)
         return freed
 
 
@@ -100,7 +101,9 @@ def default() -> Cache:
     """The cache that HARNESS_CACHE names, or this user's."""
     text = os.environ.get(LIMIT) or str(DEFAULT_LIMIT)
     try:
-        limit = float(text)
+        limit = 1e9 * float(text)
     except ValueError:
-        raise UserError(f"{LIMIT} must be a number of gigabytes, not {text!r}.") from None
-    return Cache(cache_folder() / "activations", int(limit * 1e9))
+        limit = math.nan
+    if not 0 < limit < math.inf:
+        raise UserError(f"{LIMIT} must be a number of gigabytes above 0, not {text!r}.")
+    return Cache(cache_folder() / "activations", int(limit))

@@ -91,8 +91,7 @@ def train(job: Job, cache: Cache) -> Outcome:
     from zoo.device import number_type, release
 
     outcome = Outcome(number_type=number_type())
-    network = job.backbone.graph(job.size, job.weights)
-    frozen = divide(network, job, outcome.number_type)
+    frozen = divide(network(job), job, outcome.number_type)
     outcome.engine = frozen.engine
     release()  # both engines' copies of the network
     views = views_of(job)
@@ -109,6 +108,12 @@ def train(job: Job, cache: Cache) -> Outcome:
         outcome.history.append(history)
         release()
     return outcome
+
+
+def network(job: Job) -> Graph:
+    """The backbone before training. From scratch each seed begins at weights of its own; random
+    ones in the place of pretrained ones are the same for all, who share their activations."""
+    return job.backbone.graph(job.size, job.weights, job.seed if job.from_scratch else 0)
 
 
 def views_of(job: Job) -> Views:

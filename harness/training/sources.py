@@ -12,6 +12,7 @@ from harness.training.views import Views
 
 BLOCK = 256          # rows read at once
 CHUNK_BYTES = 192 << 20  # of rows that are shuffled together
+EPOCHS = 10_000      # of a run, at most: so many views belong to each seed
 
 Rows = tuple[np.ndarray, ...]  # a batch's columns, not yet cut into batches
 
@@ -64,7 +65,7 @@ class Tables:
 
 
 class Pictures:
-    """Views rendered while training: every epoch shows every picture in a new view."""
+    """Views rendered while training: every epoch of every seed shows each picture in a new one."""
 
     def __init__(self, views: Views, count: int) -> None:
         self.views, self.count = views, count
@@ -74,8 +75,8 @@ class Pictures:
         shuffled = rng.permutation(np.flatnonzero(allowed))
         size = BLOCK * 2
         groups = [shuffled[i:i + size] for i in range(0, len(shuffled), size)]
-        # The first views are kept for judging, see ``read``.
-        view = self.count + 1 + number
+        # The first views are kept for judging, see ``read``; all seeds are judged on the same.
+        view = self.count + 1 + number + EPOCHS * seed
 
         def load(group: np.ndarray) -> Rows:
             return (self.views.render(group, view), group, *self.views.partners(group, view))

@@ -1,8 +1,16 @@
-"""Which runs an ensemble takes, and how much each counts."""
+"""Which runs an ensemble takes, how much each counts, and what is written of it."""
+
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from harness.ensembles import greedy
+from harness.ensembles import greedy, join
+from harness.runs import Run
+from tests.harness.fake_store import make_store
+from zoo.classifier import Classifier
+from zoo.files import write_arrays, write_json
+from zoo.graph import Graph, Node
 
 LABELS = np.zeros(100, int)
 
@@ -34,3 +42,33 @@ def test_no_more_different_members_than_asked_for() -> None:
     members = [rng.dirichlet([2, 1], 100) for _ in range(6)]
     for most in (1, 2, 3):
         assert len(set(greedy(members, LABELS, most))) <= most
+
+
+def judged_on(run: Run, file: str, labels: np.ndarray) -> None:
+    """Let a run have been judged on another test file, and have a classifier."""
+    arrays = {**run.predictions(), "test": np.eye(8, dtype="float32")[labels],
+              "test_labels": labels}
+    write_arrays(run.folder / "predictions.npz", **arrays)
+    write_json(run.folder / "config.json",
+               {**run.config, "test": {"name": file, "hash": file, "n": len(labels)}})
+    dense = Graph((Node("pool", "global average", ("input",)),
+                   Node("dense", "dense", ("pool",), {}, ("kernel",))),
+                  {"dense/kernel": np.zeros((3, 8), "float32")})
+    Classifier((dense,), tuple(run.config["data"]["classes"])).save(run.classifier_folder)
+
+
+@pytest.mark.parametrize("file, labels, shared", [
+    ("a", np.arange(40) % 8, True), ("b", np.arange(40) % 8, False),
+    ("b", np.arange(50) % 8, False)])
+def test_a_test_accuracy_only_where_all_members_were_judged_on_one_file(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, labels: np.ndarray,
+        shared: bool) -> None:
+    store = make_store(tmp_path, 2)
+    first, second = store.finished()
+    write_arrays(second.folder / "suite.npz", **first.suite())
+    judged_on(first, "a", np.arange(40) % 8)
+    judged_on(second, file, labels)
+    made = join(store, store.finished())
+    assert (made.config["test"] is not None) == shared == ("test" in made.predictions())
+    assert (made.metrics["test"] is not None) == shared
+    assert ("not judged on the same test file" in capsys.readouterr().out) != shared

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import jobs, sweep
+from harness import jobs, sweep, terminal
 from harness.data.dataset import Dataset
 from harness.prepare import Prepared
 from harness.protocol import protocol
@@ -87,6 +87,26 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(prepared: Prepared, tmp_pat
     pytest.importorskip("distributed", reason=DASK)
     with pytest.raises(UserError, match="no Dask scheduler at tcp://127.0.0.1:9"):
         jobs.on_cluster(plan(1), prepared, Store(tmp_path), "tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("quiet, verbose", [(True, False), (False, False), (False, True)])
+def test_processes_are_as_quiet_as_the_one_that_starts_them(
+        prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: bool,
+        verbose: bool) -> None:
+    told = []
+    for name in ("take", "run_job", "release"):
+        monkeypatch.setattr(jobs, name, lambda *args: None)
+    monkeypatch.setattr(jobs, "THREADS", ())
+    monkeypatch.setattr(jobs, "free_memory", lambda: None)
+    monkeypatch.setattr(terminal, "follow", told.append)
+    monkeypatch.setattr("joblib.Parallel", lambda **options: lambda tasks: [
+        function(*args, **more) for function, args, more in tasks])
+    terminal.set_verbosity(quiet, verbose)
+    try:
+        jobs.in_processes(plan(2), prepared, Store(tmp_path), Cache(tmp_path, 10**9), 2)
+    finally:
+        terminal.set_verbosity()
+    assert told == [verbose - quiet] * 2
 
 
 @pytest.mark.slow

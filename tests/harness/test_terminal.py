@@ -15,6 +15,7 @@ ROWS = [{"rank": i, "name": f"run {i}", "a": "x" * 30, "b": "y" * 30, "c": 1.5} 
 def _normal():
     yield
     terminal.set_verbosity()
+    terminal._bars = True
 
 
 class Screen(io.StringIO):
@@ -160,6 +161,18 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_when_it_is_done(screen):
         bar.bars.refresh()
     for word in ("pictures", "50 %", "half"):
         assert word in screen.getvalue()
+
+
+@pytest.mark.parametrize("verbosity, said", [(-1, ""), (0, "talk\n"), (1, "talk\nmore\n")])
+def test_processes_that_share_a_terminal_follow_the_first_and_draw_no_bars(screen, verbosity,
+                                                                         said):
+    terminal.follow(verbosity)
+    assert terminal.verbosity() == verbosity
+    with redirect_stdout(screen), terminal.progress(4, "pictures") as bar:
+        bar.advance(2)
+        terminal.say("talk")
+        terminal.detail("more")
+    assert plain(screen.getvalue()) == said
 
 
 @pytest.mark.parametrize("seconds, words", [(8, "8 s"), (89.4, "89 s"), (150, "2 min"),

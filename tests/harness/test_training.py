@@ -1,5 +1,7 @@
 """Training: caches, batches, stages, and what is kept."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +9,10 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Dataset
-from harness.protocol import PRESETS, protocol
+from harness.protocol import PRESETS, RANGES, protocol
 from harness.training import activations, cache, wise
 from harness.training.heads import head, trainable
-from harness.training.run import Job, boundary_of
+from harness.training.run import Job, boundary_of, network
 from harness.training.sources import Pictures, Tables, batches
 from harness.training.stages import Learner, Stage, Task, fit
 from harness.training.views import Views
@@ -96,8 +98,6 @@ def test_other_pixels_or_weights_are_another_file(dataset, frozen, tmp_path) -> 
 
 
 def test_a_full_cache_forgets_what_was_used_longest_ago(tmp_path) -> None:
-    import os
-
     store = small_cache(tmp_path, 3000)
     for i in range(3):
         store.path(f"{i}").parent.mkdir(exist_ok=True)
@@ -111,6 +111,58 @@ def test_a_full_cache_forgets_what_was_used_longest_ago(tmp_path) -> None:
 def test_a_run_that_can_not_fit_is_told_so(tmp_path) -> None:
     with pytest.raises(UserError, match="HARNESS_CACHE_LIMIT"):
         small_cache(tmp_path, 1000).make_room(2000, set())
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e300", "0", "-3", "many"])
+def test_a_limit_that_is_no_size_is_told_so(monkeypatch, text) -> None:
+    monkeypatch.setenv(cache.LIMIT, text)
+    with pytest.raises(UserError, match="number of gigabytes above 0, not"):
+        cache.default()
+
+
+def test_a_cache_that_may_only_be_read_is_read_and_told_of(tmp_path, monkeypatch) -> None:
+    def refused(path, *args, **kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    store = small_cache(tmp_path, 1000)
+    store.path("a").write_bytes(bytes(900))
+    for name in ("utime", "unlink"):
+        monkeypatch.setattr(os, name, refused)
+    assert store.find("a") == store.path("a")
+    assert store.find("b") is None
+    with pytest.raises(UserError, match="HARNESS_CACHE_LIMIT"):
+        store.make_room(500, set())
+    with pytest.raises(UserError, match="Read-only"):
+        store.clear()
+
+
+def test_what_another_process_deletes_is_kept_open_or_computed_again(dataset, frozen, tmp_path,
+                                                                     monkeypatch) -> None:
+    store, views, filled = small_cache(tmp_path), Views(dataset, "random"), []
+    fill = activations.fill
+    expected = activations.compute(views, 1, frozen, small_cache(tmp_path / "own"), lambda n: None)
+
+    def fill_and_delete(paths, views, view, both, step) -> None:
+        """Another process needs room while a view is written, and at once when the first is."""
+        fill(paths, views, view, both, step)
+        filled.append(view)
+        for path in tmp_path.glob("*.npy"):
+            if path not in paths or len(filled) == 1:
+                path.unlink()
+
+    monkeypatch.setattr(activations, "fill", fill_and_delete)
+    found = activations.compute(views, 1, frozen, store, lambda n: None)
+    assert filled == [0, 0, 1]
+    for a, b in zip(expected.boundary, found.boundary, strict=True):
+        assert np.array_equal(a.rows(0, N), b.rows(0, N))
+
+
+def test_a_cache_too_small_for_two_processes_is_a_sentence(dataset, frozen, tmp_path, monkeypatch
+                                                           ) -> None:
+    monkeypatch.setattr(activations, "fill", lambda *args: None)
+    with pytest.raises(UserError, match="Other processes delete"):
+        activations.compute(Views(dataset, "random"), 0, frozen, small_cache(tmp_path),
+                            lambda n: None)
 
 
 def test_an_epoch_shows_each_training_picture_once_and_no_other(dataset, frozen, tmp_path) -> None:
@@ -140,6 +192,34 @@ def test_pictures_drawn_on_the_fly_are_new_in_every_epoch(dataset) -> None:
     first, second = (next(iter(source.epoch(e, allowed, N, seed=1))) for e in (0, 1))
     first, second = (b.x[0][np.argsort(b.picture[0])] for b in (first, second))
     assert (first != second).any((1, 2, 3)).mean() > 0.95
+
+
+def test_pictures_drawn_on_the_fly_are_new_for_every_seed_and_those_that_judge_are_not(
+        dataset, monkeypatch) -> None:
+    shown: list[int] = []
+    render = Views.render
+
+    def watched(self: Views, index: np.ndarray, view: int) -> np.ndarray:
+        shown.append(view)
+        return render(self, index, view)
+
+    monkeypatch.setattr(Views, "render", watched)
+    source, allowed = Pictures(Views(dataset, "random"), 2), np.ones(N, bool)
+    most = RANGES["epochs_2"][1]
+    for seed in (0, 1, 2):
+        for number in (0, 1, most - 1):
+            list(source.epoch(number, allowed, N, seed))
+    assert shown[:3] == [3, 4, most + 2]
+    assert len(set(shown)) == 9
+
+
+def test_each_seed_begins_at_its_own_weights_unless_activations_are_shared(dataset) -> None:
+    for name, size, shared in (("smallcnn2", SIDE, False), ("mobilenetv2", 32, True)):
+        first, second = (network(replace(job_of(dataset, name, size=size), seed=seed)).arrays
+                         for seed in (0, 1))
+        assert all(np.array_equal(first[k], second[k]) for k in first) == shared
+        plain = backbone(name).graph(size).arrays
+        assert all(np.array_equal(first[k], plain[k]) for k in first)
 
 
 def test_rows_that_fill_no_batch_go_into_the_next_chunk() -> None:
@@ -172,7 +252,7 @@ def fitted(dataset: Dataset, epochs: int = 8, **fields: object):
 def test_training_learns_and_says_what_the_kept_weights_have(dataset) -> None:
     graph, source, t, kept = fitted(dataset)
     best = kept.history[kept.best - 1]
-    assert best["train_loss"] < kept.history[0]["train_loss"]
+    assert kept.history[-1]["train_loss"] < kept.history[0]["train_loss"]
     assert best["validation_accuracy"] > 0.9
     learned = Graph(graph.nodes, {**graph.arrays, **kept.weights})
     index = np.flatnonzero(t.validation)

@@ -4,15 +4,22 @@ import pytest
 
 from zoo import device
 
+P100, T4, A100, H100 = ({"device_name": "NVIDIA's", "compute_capability": version}
+                        for version in ((6, 0), (7, 5), (8, 0), (9, 0)))
+METAL = {"device_name": "METAL"}
+
 
 @pytest.mark.parametrize("flags, gpus, expected", [
     ({"avx2", "fma"}, (), "float32"), ({"avx512f", "avx512_vnni"}, (), "float32"),
     (set(), (), "float32"), ({"avx512_bf16"}, (), "bfloat16"), ({"amx_bf16"}, (), "bfloat16"),
-    (set(), ("some GPU",), "bfloat16")])
+    (set(), (A100,), "bfloat16"), (set(), (H100, A100), "bfloat16"),
+    ({"amx_bf16"}, (T4,), "float32"), (set(), (P100,), "float32"), (set(), (H100, T4), "float32"),
+    (set(), (METAL,), "float32")])
 def test_bfloat16_only_where_the_hardware_multiplies_it(monkeypatch, flags, gpus, expected):
     monkeypatch.setattr(device, "flags", lambda: frozenset(flags))
-    monkeypatch.setattr(device, "gpus", lambda: gpus)
+    monkeypatch.setattr(device, "details", lambda: gpus)
     assert device.number_type() == expected
+    assert device.gpus() == tuple(gpu["device_name"] for gpu in gpus)
 
 
 @pytest.mark.parametrize("named, expected", [

@@ -180,14 +180,32 @@ def test_a_choice_is_measured_once_for_all_heads_and_weights(measured):
 
 
 @pytest.mark.usefixtures("onnx")
-def test_another_shape_number_type_network_or_thread_count_is_measured_anew(measured, monkeypatch):
+def test_another_shape_number_type_or_network_is_measured_anew(measured):
     choose(headed(0), SHAPE)
     choose(headed(0), (3, *SHAPE[1:]))
     choose(headed(0), SHAPE, "bfloat16")
     choose(network("activation", {"activation": "tanh"}), SHAPE)
+    assert len(measured) == 4
+
+
+@pytest.mark.usefixtures("onnx")
+def test_a_machine_has_one_choice_for_any_number_of_jobs(measured, monkeypatch):
+    choose(headed(0), SHAPE)
     monkeypatch.setenv(engines.THREADS, "63")
     choose(headed(0), SHAPE)
-    assert len(measured) == 5
+    assert len(measured) == 1
+
+
+@pytest.mark.usefixtures("onnx")
+def test_of_two_processes_that_measure_the_first_one_decides(monkeypatch):
+    def measure(graph, shape, number_type):
+        """Slower than another process."""
+        monkeypatch.setattr(engines, "measure", lambda *args: {"engine": ONNX})
+        assert choose(headed(0), SHAPE) == ONNX
+        return {"engine": TENSORFLOW}
+
+    monkeypatch.setattr(engines, "measure", measure)
+    assert [choose(headed(0), SHAPE) for _ in range(2)] == [ONNX, ONNX]
 
 
 @pytest.mark.usefixtures("onnx")
