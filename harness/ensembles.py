@@ -109,7 +109,8 @@ def configuration(runs: list[Run], shares: list[float]) -> dict[str, Any]:
     first = runs[0].config
     origins = sorted({r.config["weights"]["origin"] for r in runs})
     protocols = sorted({r.config["protocol"]["name"] for r in runs})
-    config = {**{k: v for k, v in first.items() if k != "of"}, "backbone": " + ".join(title(r.config["backbone"]) for r in runs),
+    config = {**{k: v for k, v in first.items() if k != "of"},
+              "backbone": " + ".join(title(r.config["backbone"]) for r in runs),
               "weights": {"origin": ", ".join(origins)},
               "protocol": {**first["protocol"], "name": ", ".join(protocols)},
               "members": [r.id for r in runs], "shares": shares,
