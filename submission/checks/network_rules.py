@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from submission.checks.code_rules import imported
 from submission.checks.facts import Facts, number
@@ -74,9 +74,15 @@ def proven_newer(f: Facts) -> Iterator[str]:
 
 
 def newer(f: Facts) -> Iterator[str]:
-    proven = " ".join(proven_newer(f))
+    yield from saved_elsewhere(f, lambda v: number(v) > f.keras, proven_newer(f))
+
+
+def saved_elsewhere(f: Facts, other: Callable[[str], bool], proven: Iterator[str]
+                    ) -> Iterator[str]:
+    """Networks of an ``other`` Keras version that no sentence of ``proven`` names already."""
+    said = " ".join(proven)
     for network in whole(f):
-        if number(network.version) > f.keras and f"{network.name} " not in proven:
+        if other(network.version) and f"{network.name} " not in said:
             yield f"{network.name} was saved by Keras {network.version}, the platform has " \
                   f"{version(f)}."
 
@@ -98,12 +104,8 @@ def keras_2(f: Facts) -> Iterator[str]:
 
 
 def saved_by_keras_2(f: Facts) -> Iterator[str]:
-    proven = " ".join(keras_2(f))
-    for network in whole(f):
-        if network.version.startswith("2.") and not old_keras(f) \
-                and f"{network.name} " not in proven:
-            yield f"{network.name} was saved by Keras {network.version}, the platform has " \
-                  f"{version(f)}."
+    if not old_keras(f):
+        yield from saved_elsewhere(f, lambda v: v.startswith("2."), keras_2(f))
 
 
 def wrong_suffix(f: Facts) -> Iterator[str]:
