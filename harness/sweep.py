@@ -97,9 +97,7 @@ def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
     done = store.find(config["identity"])
     if done:
         terminal.say(f"{backbone(spec.backbone).title}: finished before ({done.id})")
-        if prepared.test is not None and config["test"] != done.config.get("test"):
-            record.add_test(done, prepared.test, config["test"])
-        return Run(done.folder)
+        return record.tested(done, prepared.test, config["test"])
     job = Job(prepared.dataset, prepared.folds(spec.folds), backbone(spec.backbone),
               spec.weights, spec.protocol, spec.seed)
     with store.new(words(spec), config["identity"]) as folder:

@@ -18,7 +18,9 @@ from zoo.errors import UserError
 SIDE = (8, 4096)            # pixels, smallest and largest
 CLASSES = 1000
 COMPETITION = (96, 96, 3)
-CELLS = (852, 2181, 1085, 2026, 849, 993, 2330, 1643)   # pictures of each class in the contest
+# Pictures of each class in the training split of BloodMNIST (MedMNIST v2, Yang et al. 2023), which
+# the contest's pictures are.
+CELLS = (852, 2181, 1085, 2026, 849, 993, 2330, 1643)
 LIKE = 0.1                  # share of pictures that may lie in other classes than there
 NAME_KEYS = ("class_names", "classes", "label_names")
 

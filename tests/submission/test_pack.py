@@ -17,6 +17,7 @@ from submission import dryrun, pack, rules
 from submission.dryrun import dry_run
 from submission.runtimes import PLATFORM, python_of
 from tests.submission import networks
+from zoo import engines
 from zoo.adapt import adapted
 from zoo.classifier import Classifier
 from zoo.errors import UserError
@@ -196,7 +197,11 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path: Path) -> None:
         pack.pack(networks.classifier("smallcnn2"), tmp_path / "file" / "x.zip", {})
 
 
-def test_a_graph_of_odd_nodes_is_packed_too(tmp_path: Path) -> None:
+def test_a_graph_of_odd_nodes_is_packed_too(tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    # A sum over a whole picture's values differs by 1e-5 between the engines, of which whichever
+    # is faster judges; the zip has TensorFlow alone.
+    monkeypatch.setattr(engines, "available", lambda: (engines.TENSORFLOW,))
     graph = Graph((Node("scaled", "affine", ("input",), {}, ("scale",)),
                    Node("pooled", "global average", ("scaled",)),
                    Node("out", "activation", ("pooled",), {"activation": "softmax"})),
@@ -204,8 +209,7 @@ def test_a_graph_of_odd_nodes_is_packed_too(tmp_path: Path) -> None:
     entry = Classifier((graph,), ("a", "b", "c"))
     model = loaded(pack.pack(entry, tmp_path / "x.zip", {}), tmp_path / "unpacked")
     images = networks.pictures(5)
-    # A sum over a whole picture's values differs between the engines by 1e-5.
-    np.testing.assert_allclose(model.probabilities(images), entry.predict(images), atol=AGREE)
+    np.testing.assert_allclose(model.probabilities(images), entry.predict(images), atol=1e-6)
 
 
 def tried(entry: Classifier, path: Path, runtime: str | None = None) -> None:
