@@ -111,9 +111,8 @@ def milliseconds(classifier: Classifier, job: Job) -> float:
 
 def environment(outcome: Outcome) -> dict[str, Any]:
     """Versions, machine, seconds by stage, and the peak memory of this process in MB."""
-    from importlib.metadata import version
-
     from zoo.device import describe, peak_memory
+    from zoo.versions import version
 
     return {"python": platform.python_version(),
             "versions": {p: version(p) for p in ("tensorflow", "keras", "numpy", "scikit-learn",

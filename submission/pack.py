@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import importlib.metadata
 import json
 import os
 import zipfile
@@ -17,6 +16,7 @@ from zoo.classifier import TTA, Classifier
 from zoo.files import atomic, plain
 from zoo.graph import Graph
 from zoo.rewrite import fast
+from zoo.versions import version
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "template" / "model.py"
@@ -59,7 +59,7 @@ def facts(classifier: Classifier, half: bool) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """What the classifier was made with."""
-    return {name: importlib.metadata.version(name) for name in VERSIONS}
+    return {name: version(name) for name in VERSIONS}
 
 
 def add(archive: zipfile.ZipFile, name: str, content: bytes) -> str:

@@ -11,7 +11,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from zoo.graph import Graph, to_json
 from zoo.onnx_form import onnx_form
 from zoo.onnx_model import NoForm
 from zoo.split import ancestors, part
+from zoo.versions import version
 
 TENSORFLOW, ONNX = "tensorflow", "onnxruntime"
 AGREE = 1e-5          # largest difference to TensorFlow's float32, as a share of the largest value

@@ -69,7 +69,9 @@ def row(what: str, found: Any, state: str = "ok", hint: str = "") -> dict[str, A
 
 def packages() -> list[dict[str, Any]]:
     import platform as system
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError
+
+    from zoo.versions import version
 
     rows = [row("Python", system.python_version())]
     for name in ("shift-harness", *NEEDED):
