@@ -172,7 +172,8 @@ def table(evidence: list[Evidence], cases: list[Case]) -> list[str]:
     from tabulate import tabulate
 
     found = guesses(evidence, cases)
-    ranked = sorted(found, key=lambda name: (found[name][0].low is None, name))
+    ranked = sorted(found, key=lambda name: (name.startswith("bound"), found[name][0].low is None,
+                                             name))
     rows = []
     for name in ranked:
         s = summary(found[name])
