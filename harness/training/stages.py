@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -140,8 +141,9 @@ class Learner:
                                for _ in self.parts]
             for optimizer, part in zip(self.optimizers, self.parts, strict=True):
                 optimizer.build([self.variables[k] for k in part])
-        self._learn = tf.function(self.steps, reduce_retracing=True)
-        self._predict = tf.function(self.logits, reduce_retracing=True)
+        # AutoGraph would rewrite all that they call, Keras' optimizer included, for seconds.
+        compiled = partial(tf.function, autograph=False, reduce_retracing=True)
+        self._learn, self._predict = compiled(self.steps), compiled(self.logits)
 
     def weights(self) -> Weights:
         """The weights to keep: the moving average where there is one."""
@@ -167,10 +169,12 @@ class Learner:
     def steps(self, x: Any, y: Any, factor: Any, total: Any) -> Any:
         import tensorflow as tf
 
-        sum_of_losses = tf.constant(0.0)
-        for i in tf.range(tf.shape(x)[0]):
-            sum_of_losses += self.one_step(x[i], y[i], factor, total)
-        return sum_of_losses / tf.cast(tf.shape(x)[0], "float32")
+        count = tf.shape(x)[0]
+        _, sum_of_losses = tf.while_loop(
+            lambda i, so_far: i < count,
+            lambda i, so_far: (i + 1, so_far + self.one_step(x[i], y[i], factor, total)),
+            (tf.constant(0), tf.constant(0.0)))
+        return sum_of_losses / tf.cast(count, "float32")
 
     def one_step(self, x: Any, y: Any, factor: Any, total: Any) -> Any:
         loss = self.replicas.step(self.update, x, y, self.scheduled(factor, total))
