@@ -38,7 +38,7 @@ class Token:
 
     def redact(self, text: str) -> str:
         """``text`` without this token: some servers echo what they were sent."""
-        return text.replace(self._text, "[token]")
+        return re.sub(re.escape(self._text), "[token]", text, flags=re.IGNORECASE)
 
     def __repr__(self) -> str:
         return f"<Token from {self.source}>"
