@@ -191,6 +191,18 @@ def test_the_platforms_leaderboard(platform, harness, zip_path, client):
     assert "Second task" in text
 
 
+@pytest.mark.parametrize("board, code", [
+    ({"tasks": [{"id": 1, "columns": [{"title": "x"}]}]}, 2), ({"tasks": 5}, 2),
+    ({"tasks": [{"id": 1, "columns": None}], "submissions": [{"id": 1, "scores": None}]}, 0)])
+def test_a_board_of_another_form_is_a_sentence_or_shown(harness, monkeypatch, board, code):
+    from submission.codabench import Client
+
+    monkeypatch.setattr(Client, "leaderboard", lambda self, phase: board)
+    found, text = harness("leaderboard", "--platform", "--competition", "1")
+    assert found == code
+    assert ("unknown form" in text) == (code == 2)
+
+
 def test_our_leaderboard_shows_what_was_sent(harness, zip_path):
     harness("submit", zip_path, "--competition", "1", "--force")
     code, text = harness("leaderboard", "--json", "board.json")
