@@ -332,8 +332,9 @@ def record_outcome(ledger: Ledger, entry: Entry, outcome: Outcome) -> bool:
     """Write down what changed; False where nothing did."""
     state = "sent" if outcome.state == "running" else outcome.state
     note = outcome.note or (outcome.details if state == "failed" else "")
-    facts = {"state": state, "score": outcome.score, "scores": dict(outcome.scores),
-             "note": note or None}
+    facts: dict[str, Any] = {"state": state, "note": note or None}
+    if state != "gone":             # what it once returned stays true
+        facts |= {"score": outcome.score, "scores": dict(outcome.scores)}
     if all(getattr(entry, name) == value for name, value in facts.items()):
         return False
     ledger.append(entry.attempt, **facts)

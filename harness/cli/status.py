@@ -38,8 +38,12 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
     ledger = remote.open_ledger(runs)
     entry = remote.chosen_entry(ledger, client, number)
     wanted = int(number or (entry and entry.submission) or 0)
-    row = client.submission(wanted)
-    board = client.board(row.phase)
+    if entry and entry.phase_id:    # it may be gone, which is no reason to stop
+        known, phase = entry, entry.phase_id
+    else:
+        row = client.submission(wanted)
+        known, phase = entry or Entry("", phase=row.phase_name), row.phase
+    board = client.board(phase)
     if cancel:
         marked = client.cancel(wanted)
         terminal.say("Marked as cancelled; that alone does not stop it, so it is watched."
@@ -51,7 +55,6 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
         outcome = read(client, wanted, board)
     if entry:
         submit.record_outcome(ledger, entry, outcome)
-    known = entry or Entry("", phase=row.phase_name)
     if json_path:
         write_json(json_path, remote.outcome_facts(known, outcome))
     terminal.print_table([remote.outcome_row(known, outcome)], remote.HEADINGS)

@@ -130,6 +130,37 @@ def test_status_of_a_submission_that_the_ledger_does_not_know(platform, harness,
     assert "running" in text
 
 
+def test_a_deleted_submission_is_told_and_no_longer_the_newest(platform, harness, zip_path):
+    harness("submit", zip_path, "--competition", "1", "--force")
+    platform.world.submissions.clear()
+    code, text = harness("status")
+    assert (code, "gone" in text) == (0, True)
+    entry, = Ledger("runs/ledger.jsonl").entries()
+    assert (entry.state, entry.score) == ("gone", 0.94)
+    code, text = harness("status")
+    assert code == 2
+    assert "holds no submission that is still on" in text
+
+
+def test_a_failure_stays_a_failure_although_its_logs_cannot_be_read(platform, harness, zip_path):
+    platform.world.lives.append(life("raises"))
+    platform.fault("GET", r"/submission_details/", "status", status=404, times=99)
+    code, text = harness("submit", zip_path, "--competition", "1", "--force")
+    assert code == 1
+    assert "No log: The storage" in text
+
+
+@pytest.mark.parametrize("where, warned", [
+    ("http://localhost:8000", False), ("http://127.0.0.1", False), ("http://[::1]:80", False),
+    ("https://a.test", False), ("http://a.test", True), ("http://localhost.a.test", True),
+    ("http://127.0.0.1.a.test", True)])
+def test_an_open_line_to_another_machine_is_warned_of(capsys, where, warned):
+    from harness.cli.remote import warn_of_plain
+
+    warn_of_plain(where)
+    assert ("not encrypted" in capsys.readouterr().err) == warned
+
+
 def test_a_cancellation_is_watched_to_what_really_happens(platform, harness, zip_path):
     platform.world.cancelling = "ignored"
     harness("submit", zip_path, "--competition", "1", "--force", "--no-wait")

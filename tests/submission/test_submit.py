@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+import requests
 from platform_helpers import SCALE, connect, make_zip
 
 from submission import storage, transport
@@ -248,6 +249,39 @@ def test_storage_may_redirect_an_upload(platform, sender, parcel):
     platform.fault("PUT", r"^/private/dataset", "redirect", status=307, location=address)
     go(sender, parcel)
     assert platform.storage.files["/private/dataset/elsewhere/a.zip"] == parcel.path.read_bytes()
+
+
+@pytest.mark.parametrize("location", ["http://[bad", ""])
+def test_storage_that_redirects_nowhere_is_a_sentence(platform, sender, parcel, location):
+    platform.fault("PUT", r"^/private/dataset", "redirect", status=307, location=location, times=99)
+    with pytest.raises(UserError, match="Nothing was submitted"):
+        go(sender, parcel)
+
+
+@pytest.mark.parametrize("fault", [(), ("status",), ("redirect", 307)])
+def test_no_answer_is_read_whole(platform, sender, parcel, monkeypatch, fault):
+    """It may have no end; not even a redirect's."""
+    monkeypatch.setattr(requests.Response, "content", property(lambda self: pytest.fail("read")))
+    if fault:
+        address = platform.storage.sign("/private/dataset/b.zip", "PUT", "application/zip")
+        platform.fault("PUT", r"^/private/dataset", fault[0], status=(503, *fault[1:])[-1],
+                       location=address)
+    assert go(sender, parcel).submission == 1
+
+
+def test_a_file_that_is_gone_before_the_next_try_is_a_sentence(platform, sender, parcel):
+    platform.fault("PUT", r"^/private/dataset", "status", call=parcel.path.unlink)
+    with pytest.raises(UserError, match="can't be read any more.*Nothing was submitted"):
+        go(sender, parcel)
+
+
+def test_a_deleted_submission_keeps_the_score_it_had(platform, sender, parcel):
+    entry = go(sender, parcel)
+    assert finish(sender, entry).score == 0.94
+    platform.world.submissions.clear()
+    assert finish(sender, entry).state == "gone"
+    kept, = sender.ledger.entries()
+    assert (kept.state, kept.score) == ("gone", 0.94)
 
 
 def test_a_file_that_changes_during_the_upload_is_not_submitted(platform, sender, parcel):
