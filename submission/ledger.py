@@ -40,6 +40,7 @@ STATES = {
     "gone": "a submission existed and is no longer on the platform",
     "entered": "a score entered by hand",
 }
+LARGEST = 1e300                     # of a score
 UNSENT = ("begun", "uploaded", "sending", "refused")    # to be taken up again
 ENDED = ("scored", "failed", "cancelled", "unscored")
 
@@ -69,6 +70,11 @@ class Entry:
     score: float | None = None
     scores: dict[str, Any] = field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def unsent(self) -> bool:
+        """Whether no submission of it is known: to be looked for, and taken up again."""
+        return self.state in UNSENT or (self.state == "sent" and self.submission is None)
 
 
 NAMES = {f.name for f in fields(Entry)} - {"attempt", "time", "changed"}
@@ -169,13 +175,19 @@ class Ledger:
 def sound(name: str, value: Any) -> bool:
     """Whether a field of a line, perhaps a stranger's, holds what it should."""
     if name in ("score", "forecast", "low", "high"):  # a score may be a percentage or a loss
-        return value is None or (type(value) in (int, float) and math.isfinite(value)
+        return value is None or (type(value) in (int, float)
+                                 and -LARGEST < value < LARGEST
                                  and (name == "score" or 0 <= value <= 1))
     if name == "scores":
         return isinstance(value, dict)
     if name in ("submission", "size", "competition", "phase_id"):
         return value is None or type(value) is int
-    return value is None or isinstance(value, str)
+    if name == "state":
+        return isinstance(value, str) and value in STATES
+    if value is None:
+        return True
+    # Half a surrogate pair is a text that can't be written anywhere.
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _newline(handle: int) -> str:

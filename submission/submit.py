@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from submission import storage
+from submission.archive import DAMAGES
 from submission.codabench import Client, Competition, Phase, Row
-from submission.ledger import ENDED, STATES, UNSENT, Entry, Ledger
+from submission.ledger import ENDED, STATES, Entry, Ledger, sound
 from submission.transport import Refused, Unclear
 from submission.watch import Outcome, watch
 from zoo import files
@@ -71,7 +72,7 @@ def inspect(path: str | Path) -> Parcel:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. `harness submission` packs the best "
                         "run.") from None
-    except (zipfile.BadZipFile, OSError) as e:
+    except DAMAGES as e:
         raise UserError(f"{path} is no readable zip ({e}).") from None
 
 
@@ -80,13 +81,13 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
         with archive.open("manifest.json") as f:
             body = json.loads(f.read(LARGEST_MANIFEST))
-    except (KeyError, ValueError, RuntimeError, RecursionError, EOFError):
+    except DAMAGES:
         return {}
     if not isinstance(body, dict):
         return {}
     run, forecast = body.get("run"), body.get("forecast")
     numbers = forecast if isinstance(forecast, dict) else {"forecast": forecast}
-    return {"run": run if isinstance(run, str) else None,
+    return {"run": run if sound("run", run) else None,
             **{k: share(numbers.get(k)) for k in ("forecast", "low", "high")}}
 
 
@@ -120,7 +121,7 @@ def send(sender: Sender, parcel: Parcel, competition: Competition, phase: Phase,
         entry = _open_attempt(sender, parcel, phase, user)
         if entry is None:
             entry = _look_for_same_bytes(sender, parcel, competition, phase, user)
-        if entry is not None and entry.state not in UNSENT:
+        if entry is not None and not entry.unsent:
             if not (force and entry.state in ENDED):
                 return _already(sender, entry, parcel, phase)
             entry = None
@@ -170,7 +171,7 @@ def _open_attempt(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> En
                 and entry.phase_id == phase.id and entry.user in (None, user)
                 and entry.state != "gone"):
             found = entry
-    if found and found.state in UNSENT:
+    if found and found.unsent:
         sender.say(f"Taking up the attempt of {found.time}: {STATES[found.state]}.")
         _settle(sender, found)
     return found
@@ -180,11 +181,13 @@ def _settle(sender: Sender, entry: Entry) -> None:
     """Find out whether a cut-short attempt has a submission, and record it."""
     last = entry.state != "sending" or old_enough(entry, sender.scale)
     row = _find(sender, entry)
+    began = time.monotonic()        # the clock that the ledger was written by may be ahead of ours
     if row is None and not last:
         sender.say("Looking for its submission; the call may still be on its way.")
     while row is None and not last:
         time.sleep(max(0.0, min(10.0, LEAST_AGE - _age(entry))) * sender.scale)
-        last = old_enough(entry, sender.scale)
+        last = (old_enough(entry, sender.scale)
+                or time.monotonic() - began >= LEAST_AGE * sender.scale)
         row = _find(sender, entry)
     if row is not None:
         _record(sender, entry, state="sent", submission=row.id,
@@ -197,8 +200,11 @@ def old_enough(entry: Entry, scale: float = 1.0) -> bool:
 
 
 def _age(entry: Entry) -> float:
-    """Seconds since the attempt's last line."""
-    changed = datetime.datetime.fromisoformat(entry.changed)
+    """Seconds since the attempt's last line; 0 where somebody edited its time into none."""
+    try:
+        changed = datetime.datetime.fromisoformat(entry.changed).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return 0.0
     return (datetime.datetime.now(datetime.UTC) - changed).total_seconds()
 
 

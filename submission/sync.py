@@ -3,9 +3,11 @@
     sync(client, ledger, ...)    -> one Change for every submission on either side
 """
 
+import contextlib
 import re
 import uuid
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
     they were. Attempts without a submission, and submissions that the platform lost, are marked.
     Raises UserError where a submission is just being sent with this ledger.
     """
-    parcels = [inspect(path) for path in zips]
+    parcels = list(_readable(zips))
     with ledger.sending():
         mine = [e for e in ledger.entries()
                 if e.host == client.host and e.competition == competition.id
@@ -141,6 +143,13 @@ def _deleted(client: Client, number: int) -> bool:
     except Refused as e:
         return e.missing
     return False
+
+
+def _readable(zips: list[Path]) -> Iterator[Parcel]:
+    """A damaged one can't have been sent, or not as it is now."""
+    for path in zips:
+        with contextlib.suppress(UserError):
+            yield inspect(path)
 
 
 def known_zips(folders: list[Path]) -> list[Path]:

@@ -53,6 +53,18 @@ def test_a_file_without_a_line_is_no_entry(ledger):
     assert ledger.entries() == []
 
 
+@pytest.mark.parametrize("facts", [
+    {"score": 10**400}, {"run": "\ud800"}, {"state": "Scored"}, {"state": None}, {"state": ["x"]},
+    {"submission": "7"}, {"scores": [1]}, {"forecast": 90}])
+def test_a_field_that_an_editor_spoilt_is_passed_over(ledger, facts):
+    ledger.append("a", state="begun", run="run-1", forecast=0.9, score=0.5, scores={"a": 0.5},
+                  submission=3)
+    before, = ledger.entries()
+    with ledger.path.open("a") as f:
+        f.write(json.dumps({"attempt": "a", "time": before.changed, **facts}) + "\r\n")
+    assert ledger.entries() == [before]
+
+
 def test_every_line_is_on_the_disk_before_append_returns(ledger, monkeypatch):
     synced = []
     real = os.fsync
