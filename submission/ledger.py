@@ -145,7 +145,8 @@ class Ledger:
     def _lock(self, suffix: str, seconds: float = 60) -> Iterator[None]:
         lock = filelock.FileLock(self.path.with_name(self.path.name + suffix))
         try:
-            lock.acquire(timeout=seconds)
+            with files.user_errors(self.path):
+                lock.acquire(timeout=seconds)
         except filelock.Timeout:
             raise UserError("Another `harness submit` or `harness sync` with the ledger "
                             f"{self.path} is under way. Wait until it has ended, then run this "

@@ -221,6 +221,13 @@ class Transport:
             if any(isinstance(c, ssl.SSLCertVerificationError) for c in causes):
                 raise UserError(f"The certificate of {self.host} is not trusted "
                                 f"({self._clean(e)}).") from None
+            if any("WRONG_VERSION_NUMBER" in str(c) for c in causes):
+                raise UserError(f"{self.host} does not speak https. If it is a server without "
+                                f"encryption, write http{self.host.removeprefix('https')}."
+                                ) from None
+            if isinstance(e, requests.exceptions.ProxyError):
+                raise Trouble(f"The proxy on the way to {self.host} can't be used; look at "
+                              "HTTPS_PROXY and HTTP_PROXY.", arrived=False) from None
             if any(isinstance(c, urllib3.exceptions.NewConnectionError) for c in causes):
                 raise Trouble(f"{self.host} can't be reached.", arrived=False) from None
             raise Trouble(f"The connection to {self.host} broke.",

@@ -364,6 +364,22 @@ def test_a_handshake_that_breaks_off_is_tried_again_even_for_a_submission():
         assert len(heard) == 3
 
 
+def test_who_speaks_no_https_is_told_apart():
+    """localhost:8000 means https."""
+    with listener(echo(400)) as (port, _), pytest.raises(UserError, match="write http://local"):
+        secure_client(port).submission(1)
+
+
+def test_a_proxy_that_refuses_is_named_and_not_its_password(monkeypatch):
+    """What it refuses never arrived."""
+    monkeypatch.setenv("no_proxy", "")
+    with listener(echo(407)) as (port, heard):
+        monkeypatch.setenv("https_proxy", f"http://user:secret-word@127.0.0.1:{port}")
+        with pytest.raises(Unreachable, match="proxy on the way to https://localhost") as error:
+            secure_client(9).create("some-key", 1)
+    assert "secret-word" not in str(error.value)
+
+
 def test_a_secure_connection_that_breaks_after_the_request_leaves_doubt(monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
     with listener(hear_and_hang_up) as (port, heard):

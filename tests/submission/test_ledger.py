@@ -1,11 +1,13 @@
 """The ledger: append-only, crash-safe, and readable after both. And the history file."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 from submission.ledger import Ledger, check_score, read_history
@@ -112,6 +114,14 @@ def test_a_folder_that_is_not_writable_is_a_sentence(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="can't be written"):
         Ledger(tmp_path / "runs" / "ledger.jsonl").append("a", state="begun")
+
+
+def test_a_folder_that_takes_no_lock_is_a_sentence(ledger, monkeypatch):
+    def refuse(lock, **more):
+        raise PermissionError(errno.EACCES, "no")
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with pytest.raises(UserError, match="can't be written"), ledger.sending():
+        pass
 
 
 def history(tmp_path, text):

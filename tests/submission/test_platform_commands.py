@@ -1,5 +1,6 @@
 """The commands that talk to the platform, as people type them."""
 
+import errno
 import json
 import os
 import subprocess
@@ -284,6 +285,31 @@ def test_login_keeps_a_token_that_the_other_commands_use(platform, harness, monk
     assert harness("quota", "--competition", "1")[0] == 0
     assert harness("login", "--forget")[0] == 0
     assert harness("quota", "--competition", "1")[0] == 2
+
+
+def test_where_no_token_can_be_kept_is_a_sentence(harness, monkeypatch, tmp_path):
+    monkeypatch.setattr("click.prompt", lambda text, **more: "alice-secret")
+    (tmp_path / "config").write_text("a file in the place of the folder")
+    code, text = harness("login", "--username", "alice")
+    assert (code, "can't be read" in text) == (2, True)
+    (tmp_path / "config").unlink()
+
+    def refuse(path, **more):
+        raise PermissionError(errno.EACCES, "no")
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    code, text = harness("login", "--username", "alice")
+    assert (code, "can't be written" in text) == (2, True)
+
+
+def test_a_title_in_letters_that_the_terminal_lacks_is_shown_all_the_same(platform):
+    platform.world.competitions[1].title = "Zellen \u7ade"
+    environment = {**os.environ, "HARNESS_HOST": platform.host, "PYTHONIOENCODING": "ascii",
+                   "CODABENCH_TOKEN": platform.world.tokens["alice"]}
+    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "quota", "--competition", "1"],
+                          text=True, timeout=60, env=environment, capture_output=True,
+                          cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    assert "Zellen \\u7ade" in done.stdout
 
 
 def test_a_wrong_password_keeps_nothing(harness, monkeypatch, tmp_path):
