@@ -87,8 +87,8 @@ def group(quiet: bool, verbose: bool) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line. Exit code 2 and one sentence for what a user can mend."""
-    for stream in (sys.stdout, sys.stderr):     # a contest's title in letters this terminal lacks
-        if isinstance(stream, io.TextIOWrapper):
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # letters that a terminal has not got
             stream.reconfigure(errors="backslashreplace")
     try:
         group.main(args=args, prog_name="harness", standalone_mode=False)
