@@ -270,7 +270,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         details=str(body.get("status_details") or ""), filename=str(body.get("filename") or ""),
         owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
         phase_name=str(body.get("phase_name") or ""), created=str(body.get("created_when") or ""),
-        parent=body.get("parent"), children=_children(body.get("children") or []),
+        parent=body.get("parent") or None, children=_children(body.get("children") or []),
         has_children=bool(body.get("has_children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",
         on_leaderboard=bool(body.get("on_leaderboard")),

@@ -213,7 +213,7 @@ def _look_for_same_bytes(sender: Sender, parcel: Parcel, competition: Competitio
     """A submission of these bytes that this ledger doesn't know: made elsewhere, or it was lost."""
     mark = _mark(parcel)
     for row in sender.client.submissions(user, phase=phase.id):
-        if row.filename.startswith(mark):
+        if mark in row.filename:
             entry = _begin(sender, parcel, competition, phase, user, name=row.filename)
             _record(sender, entry, state="sent", submission=row.id,
                     note="found on the platform by its name")
@@ -243,7 +243,7 @@ def _begin(sender: Sender, parcel: Parcel, competition: Competition, phase: Phas
 
 
 def _mark(parcel: Parcel) -> str:
-    """How names of these bytes begin on the platform, which keeps 35 characters of a name."""
+    """What names of these bytes hold on the platform, which keeps 35 characters of a name."""
     return f"harness-{parcel.sha256[:12]}-"
 
 
@@ -318,7 +318,7 @@ def _find(sender: Sender, entry: Entry) -> Row | None:
     """
     stem = Path(str(entry.name)).stem
     for row in sender.client.submissions(None, phase=entry.phase_id):
-        if row.filename.startswith(stem):
+        if stem in row.filename:
             return row
     return None
 

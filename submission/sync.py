@@ -75,7 +75,7 @@ def _entry_of(row: Row, entries: list[Entry]) -> Entry | None:
             return entry
     for entry in entries:
         if (entry.submission is None and entry.name
-                and row.filename.startswith(Path(entry.name).stem)):
+                and Path(entry.name).stem in row.filename):
             return entry
     return None
 
@@ -109,7 +109,7 @@ def _bytes_of(client: Client, row: Row, entries: list[Entry],
     """Which bytes of ours a submission has: by its name, else by reading it where sizes agree."""
     known = parcels + [Parcel(Path(str(e.name)), e.sha256, int(e.size or 0), e.run, e.forecast,
                               e.low, e.high) for e in entries if e.sha256]
-    mark = MARK.match(row.filename)
+    mark = MARK.search(row.filename)
     if mark:
         return next((p for p in known if p.sha256.startswith(mark[1])), None)
     try:

@@ -54,11 +54,14 @@ def test_of_doubled_rows_the_newest_counts_although_numbers_are_text():
     assert parse_row({"id": 1, "scores": rows}).scores == {"a": 0.7}
 
 
-@pytest.mark.parametrize("owner", [None, "Alice A."])
-def test_without_its_owner_a_submission_is_found_not_repeated(platform, answering, sender, parcel,
-                                                              owner):
+@pytest.mark.parametrize("field, change", [
+    ("owner", lambda value: None), ("owner", lambda value: "Alice A."),
+    ("parent", lambda value: value or 0), ("parent", lambda value: value or ""),
+    ("filename", lambda value: f"private/dataset/2026-11-27/{value}")])
+def test_rows_that_look_otherwise_are_found_not_repeated(platform, answering, sender, parcel, field,
+                                                         change):
     """The file's name on the platform is this attempt's alone."""
-    answering(everywhere(lambda key, value: owner if key == "owner" else value))
+    answering(everywhere(lambda key, value: change(value) if key == field else value))
     platform.fault("POST", CREATE, "drop after")
     assert go(sender, parcel).submission == 1
     assert platform.count("POST", CREATE) == 1
