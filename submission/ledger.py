@@ -169,6 +169,7 @@ class Ledger:
             except (ValueError, RecursionError):
                 continue            # empty, or torn by a crash
             if isinstance(line, dict) and all(isinstance(line.get(name), str)
+                                              and sound(name, line[name])
                                               for name in ("attempt", "time")):
                 yield {name: value for name, value in line.items() if sound(name, value)}
 
@@ -180,15 +181,21 @@ def sound(name: str, value: Any) -> bool:
                                  and -LARGEST < value < LARGEST
                                  and (name == "score" or 0 <= value <= 1))
     if name == "scores":
-        return isinstance(value, dict)
+        return isinstance(value, dict) and _writable(value)
     if name in ("submission", "size", "competition", "phase_id"):
         return value is None or type(value) is int
     if name == "state":
         return isinstance(value, str) and value in STATES
-    if value is None:
-        return True
-    # Half a surrogate pair is a text that can't be written anywhere.
-    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+    return value is None or (isinstance(value, str) and _writable(value))
+
+
+def _writable(value: Any) -> bool:
+    """Whether a file of JSON can hold it: no half surrogate pairs, no NaN, no endless depth."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _newline(handle: int) -> str:

@@ -57,7 +57,8 @@ def test_a_file_without_a_line_is_no_entry(ledger):
 
 @pytest.mark.parametrize("facts", [
     {"score": 10**400}, {"run": "\ud800"}, {"state": "Scored"}, {"state": None}, {"state": ["x"]},
-    {"submission": "7"}, {"scores": [1]}, {"forecast": 90}])
+    {"submission": "7"}, {"scores": [1]}, {"forecast": 90}, {"scores": {"a": float("nan")}},
+    {"scores": {"\ud800": 1}}, {"time": "\ud800"}])
 def test_a_field_that_an_editor_spoilt_is_passed_over(ledger, facts):
     ledger.append("a", state="begun", run="run-1", forecast=0.9, score=0.5, scores={"a": 0.5},
                   submission=3)
