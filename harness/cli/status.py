@@ -48,11 +48,13 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
         marked = client.cancel(wanted)
         terminal.say("Marked as cancelled; that alone does not stop it, so it is watched."
                      if marked else "The platform does not cancel it: it has ended.")
+    if not (watching or cancel):
+        outcome = read(client, wanted, board)
+        # Scores follow "Finished": without them it may be a moment old, and isn't yet the end.
+        watching = outcome.state == "unscored" and (entry is None or entry.state != "unscored")
     if watching or cancel:
         outcome = watch(client, wanted, board, timeout=timeout,
                         seen=lambda o: remote.progress(f"{o.status} {o.details}".rstrip()))
-    else:
-        outcome = read(client, wanted, board)
     if entry:
         submit.record_outcome(ledger, entry, outcome)
     if json_path:

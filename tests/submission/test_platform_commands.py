@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from platform_helpers import make_zip
-from server.lives import life
+from server.lives import Frame, life
 
 from harness.cli import main as cli
 from submission import submit, tokens, watch
@@ -129,6 +129,16 @@ def test_status_of_a_submission_that_the_ledger_does_not_know(platform, harness,
     code, text = harness("status", "1")
     assert code == 0
     assert "running" in text
+
+
+def test_status_does_not_take_finished_for_the_end(platform, harness, zip_path, monkeypatch):
+    """The scores come a moment later."""
+    platform.world.lives.append([Frame("Finished")] * 5 + life("good")[-1:])
+    harness("submit", zip_path, "--competition", "1", "--force", "--no-wait")
+    monkeypatch.setitem(watch.PATIENCE, "unscored", 9.0)
+    code, text = harness("status")
+    assert (code, "94.00 %" in text) == (0, True)
+    assert Ledger("runs/ledger.jsonl").entries()[0].state == "scored"
 
 
 def test_a_deleted_submission_is_told_and_no_longer_the_newest(platform, harness, zip_path):
