@@ -15,7 +15,7 @@ from submission import storage
 from submission.codabench import Board, Client, Competition, Row
 from submission.ledger import Entry, Ledger
 from submission.submit import Parcel, inspect, old_enough, record_outcome
-from submission.transport import Refused
+from submission.transport import Refused, Unreachable
 from submission.watch import Outcome, read
 from zoo.errors import UserError
 
@@ -27,7 +27,7 @@ class Change:
     """One submission after syncing: the entry, and what was done about it."""
 
     entry: Entry
-    what: str                       # unchanged, updated, added, gone, not sent, too new to tell
+    what: str       # unchanged, updated, added, gone, not sent, too new to tell, can't be read
 
 
 def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
@@ -52,12 +52,21 @@ def _match(client: Client, ledger: Ledger, competition: Competition, user: str, 
     young = {e.attempt for e in mine if e.state == "sending" and not old_enough(e)}
     rows = client.submissions(user, competition=competition.id)
     boards: dict[int, Board] = {}
-    changes, matched = [], set()
+    changes, matched, unread = [], set(), []
     for row in reversed(rows):
         if row.phase not in boards:
             boards[row.phase] = client.board(row.phase)
-        outcome = read(client, row.id, boards[row.phase])
         entry = _entry_of(row, mine)
+        try:
+            outcome = read(client, row.id, boards[row.phase])
+        except (Refused, Unreachable) as e:
+            unread.append(e)
+            if len(unread) == len(rows):
+                raise               # not this submission, but the platform
+            if entry is not None:
+                changes.append(Change(entry, "can't be read"))
+                matched.add(entry.attempt)
+            continue
         if entry is None:
             entry = _add(client, ledger, competition, user, row, outcome, mine, parcels)
             changes.append(Change(entry, "added"))
