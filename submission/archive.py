@@ -12,14 +12,19 @@ from pathlib import Path, PurePosixPath
 from zoo.errors import UserError
 from zoo.files import user_errors
 
+try:
+    from lzma import LZMAError
+except ImportError:     # a Python that was built without it; its zipfile never raises it
+    LZMAError = zlib.error  # type: ignore[misc, assignment]
+
 ENTRIES = 2000          # files in one submission
 TOTAL = 8 << 30         # bytes unpacked
 EXPANSION = 100         # times, of anything larger than SAFE; weights shrink by less than 2
 SAFE = 64 << 20         # bytes
 TEXT = 4 << 20          # bytes of a text file that is read
 PIECE = 1 << 20
-DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
-           struct.error, ValueError, LookupError, SyntaxError, MemoryError)
+DAMAGES = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError,
+           RuntimeError, struct.error, ValueError, LookupError, SyntaxError, MemoryError)
 
 
 class Archive:

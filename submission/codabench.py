@@ -11,12 +11,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from submission.transport import Refused, Transport, Unreachable
+from submission.transport import Transport
 from zoo.errors import UserError
 
 DEFAULT_HOST = "https://www.codabench.org"
 ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
+MOST_PAGES = 1000                   # of a list
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Competition:
         if len(found) == 1:
             return found[0]
         names = ", ".join(f"{p.name} ({p.id}, {_when(p)})" for p in self.phases) or "none"
-        what = "has no open phase" if wanted is None else f"has no single phase {str(wanted)!r}"
+        what = (f"has no single phase {str(wanted)!r}" if wanted is not None
+                else "has several open phases" if found else "has no open phase")
         raise UserError(f"Competition {self.id} ({self.title}) {what}. Its phases: {names}. "
                         "Choose one with --phase.")
 
@@ -104,19 +107,21 @@ class Client:
 
     def username(self) -> str:
         """Whose token it is."""
-        return str(_dict(self.transport.get("/api/my_profile/"), "profile").get("username") or "")
+        name = _dict(self.transport.get("/api/my_profile/"), "profile").get("username")
+        if not name:
+            raise _strange("profile")   # without it nothing could be told to be ours
+        return str(name)
 
     def competitions(self) -> list[tuple[int, str]]:
         """Number and title of the competitions that the user takes part in."""
-        rows = self.transport.get("/api/competitions/", participating_in="true", type="any")
-        with _known_form("competitions"):
-            return [(int(row["id"]), str(row.get("title", "")))
-                    for row in _list(rows, "competitions")]
+        rows = self._rows("competitions", participating_in="true", type="any")
+        with known_form("competitions"):
+            return [(int(row["id"]), str(row.get("title", ""))) for row in rows]
 
     def competition(self, number: int) -> Competition:
         """Everything about one competition, its phases with the user's own counts."""
         body = _dict(self.transport.get(f"/api/competitions/{number}/"), "competition")
-        with _known_form("competition"):
+        with known_form("competition"):
             return parse_competition(body)
 
     def may_submit(self, phase: int) -> tuple[bool, str]:
@@ -127,7 +132,8 @@ class Client:
     def storage(self) -> tuple[float, float]:
         """Bytes used and bytes allowed. The API gives the first in bytes, the second in GB."""
         answer = _dict(self.transport.get("/api/user_quota/"), "quota")
-        return float(answer.get("storage_used") or 0), float(answer.get("quota") or 0) * 1e9
+        with known_form("quota"):
+            return float(answer.get("storage_used") or 0), float(answer.get("quota") or 0) * 1e9
 
     def announce(self, competition: int, name: str, size: int) -> tuple[str, str]:
         """Announce an upload -> its key, and the address to PUT it to.
@@ -154,22 +160,39 @@ class Client:
         answer = self.transport.post("/api/submissions/", {"data": key, "phase": phase},
                                      repeatable=False)
         number = answer.get("id") if isinstance(answer, dict) else None
-        return number if isinstance(number, int) else None
+        return int(str(number)) if str(number).isdecimal() else None
 
     def submission(self, number: int) -> Row:
         """One submission."""
         body = _dict(self.transport.get(f"/api/submissions/{number}/"), "submission")
-        with _known_form("submission"):
+        with known_form("submission"):
             return parse_row(body)
 
-    def submissions(self, owner: str, *, phase: int | None = None,
+    def submissions(self, owner: str | None, *, phase: int | None = None,
                     competition: int | None = None) -> list[Row]:
-        """The user's own submissions in a phase or a competition, children left out."""
+        """The user's own submissions in a phase or a competition, children left out.
+
+        ``owner`` None: of anybody that the list shows, which for an organiser is everybody.
+        """
         query = {"phase": phase} if phase is not None else {"phase__competition": competition}
-        body = _list(self.transport.get("/api/submissions/", **query), "submissions")
-        with _known_form("submissions"):
+        body = self._rows("submissions", **query)
+        with known_form("submissions"):
             rows = [parse_row(row) for row in body]
-        return [row for row in rows if row.owner == owner and row.parent is None]
+        return [row for row in rows if owner in (None, row.owner) and row.parent is None]
+
+    def _rows(self, what: str, **query: Any) -> list[Any]:
+        """A list, whether the platform gives it whole or in pages."""
+        rows: list[Any] = []
+        for _ in range(MOST_PAGES):
+            body = self.transport.call("GET", f"/api/{what}/", params=query, repeatable=True)
+            if isinstance(body, list):
+                return body
+            rows += _list(_dict(body, what).get("results"), what)
+            if not body.get("next"):
+                return rows
+            with known_form(what):  # its query alone: the host in it is none of ours to follow
+                query |= parse_qsl(urlsplit(str(body["next"])).query)
+        raise _strange(what)
 
     def details(self, number: int) -> dict[str, Any]:
         """Addresses of the logs and results of one submission."""
@@ -187,16 +210,17 @@ class Client:
     def board(self, phase: int) -> Board:
         """The columns of a phase; participants may read them even where the board is hidden.
 
-        A board without columns where the platform doesn't show them.
+        A board without columns where the platform doesn't show them, or not as we know them: a
+        submission can be watched all the same.
         """
         try:
             body = self.leaderboard(phase)
-        except (Refused, Unreachable):
+            with known_form("leaderboard"):
+                tasks = body.get("tasks")
+                return parse_board(tasks[0].get("columns") or [] if tasks else [],
+                                   body.get("primary_index"))
+        except UserError:
             return Board()
-        tasks = _list(body.get("tasks") or [], "leaderboard")
-        columns = _list(tasks[0].get("columns") or [], "leaderboard") if tasks else []
-        with _known_form("leaderboard"):
-            return parse_board(columns, body.get("primary_index"))
 
 
 def login(transport: Transport, username: str, password: str) -> str:
@@ -216,21 +240,23 @@ def parse_competition(body: dict[str, Any]) -> Competition:
 
 def parse_board(columns: list[dict[str, Any]], primary: Any) -> Board:
     """The columns that a submission itself has: not the computed ones, not the hidden ones."""
-    shown = sorted((c for c in columns if not c.get("computation") and not c.get("hidden")),
-                   key=lambda column: column.get("index") or 0)
-    keys = [str(column["key"]) for column in shown]
-    ranking = [str(column["key"]) for column in shown if column.get("index") == primary]
+    shown = sorted((int(c.get("index") or 0), str(c["key"])) for c in columns
+                   if not c.get("computation") and not c.get("hidden"))
+    keys = [key for _, key in shown]
+    ranking = [key for index, key in shown if index == int(primary or 0)]
     return Board(tuple(keys), next(iter(ranking + keys), None))
 
 
 def _phase(body: dict[str, Any]) -> Phase:
     limited = bool(body.get("has_max_submissions"))
+    per_day, per_person = (
+        int(body[name]) if limited and body.get(name) is not None else None
+        for name in ("max_submissions_per_day", "max_submissions_per_person"))
     return Phase(
         id=int(body["id"]), name=str(body.get("name") or ""), status=str(body.get("status") or ""),
         start=str(body.get("start") or ""), end=str(body.get("end") or ""),
         seconds=int(body.get("execution_time_limit") or 600), tasks=len(body.get("tasks") or []),
-        per_day=body.get("max_submissions_per_day") if limited else None,
-        per_person=body.get("max_submissions_per_person") if limited else None,
+        per_day=per_day, per_person=per_person,
         used_today=int(body.get("used_submissions_per_day") or 0),
         used=int(body.get("used_submissions_per_person") or 0),
         hides_output=bool(body.get("hide_output")))
@@ -244,7 +270,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         details=str(body.get("status_details") or ""), filename=str(body.get("filename") or ""),
         owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
         phase_name=str(body.get("phase_name") or ""), created=str(body.get("created_when") or ""),
-        parent=body.get("parent"), children=_children(body.get("children") or []),
+        parent=body.get("parent") or None, children=_children(body.get("children") or []),
         has_children=bool(body.get("has_children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",
         on_leaderboard=bool(body.get("on_leaderboard")),
@@ -255,10 +281,10 @@ def parse_row(body: dict[str, Any]) -> Row:
 def column_scores(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Column key -> value. Scores come as text; of doubled rows the newest counts."""
     scores: dict[str, float] = {}
-    for row in sorted(rows, key=lambda row: row.get("id") or 0):
+    for row in sorted(rows, key=lambda row: int(row.get("id") or 0)):
         try:
             value = float(row["score"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if math.isfinite(value):
             scores[str(row.get("column_key"))] = value
@@ -288,11 +314,11 @@ def _list(value: Any, what: str) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _known_form(what: str) -> Iterator[None]:
+def known_form(what: str) -> Iterator[None]:
     """Turn fields that are missing, or of another kind, into a sentence."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         raise _strange(what) from None
 
 

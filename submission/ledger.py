@@ -40,6 +40,7 @@ STATES = {
     "gone": "a submission existed and is no longer on the platform",
     "entered": "a score entered by hand",
 }
+LARGEST = 1e300                     # of a score
 UNSENT = ("begun", "uploaded", "sending", "refused")    # to be taken up again
 ENDED = ("scored", "failed", "cancelled", "unscored")
 
@@ -69,6 +70,11 @@ class Entry:
     score: float | None = None
     scores: dict[str, Any] = field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def unsent(self) -> bool:
+        """Whether no submission of it is known: to be looked for, and taken up again."""
+        return self.state in UNSENT or (self.state == "sent" and self.submission is None)
 
 
 NAMES = {f.name for f in fields(Entry)} - {"attempt", "time", "changed"}
@@ -139,7 +145,8 @@ class Ledger:
     def _lock(self, suffix: str, seconds: float = 60) -> Iterator[None]:
         lock = filelock.FileLock(self.path.with_name(self.path.name + suffix))
         try:
-            lock.acquire(timeout=seconds)
+            with files.user_errors(self.path):
+                lock.acquire(timeout=seconds)
         except filelock.Timeout:
             raise UserError("Another `harness submit` or `harness sync` with the ledger "
                             f"{self.path} is under way. Wait until it has ended, then run this "
@@ -162,6 +169,7 @@ class Ledger:
             except (ValueError, RecursionError):
                 continue            # empty, or torn by a crash
             if isinstance(line, dict) and all(isinstance(line.get(name), str)
+                                              and sound(name, line[name])
                                               for name in ("attempt", "time")):
                 yield {name: value for name, value in line.items() if sound(name, value)}
 
@@ -169,13 +177,25 @@ class Ledger:
 def sound(name: str, value: Any) -> bool:
     """Whether a field of a line, perhaps a stranger's, holds what it should."""
     if name in ("score", "forecast", "low", "high"):  # a score may be a percentage or a loss
-        return value is None or (type(value) in (int, float) and math.isfinite(value)
+        return value is None or (type(value) in (int, float)
+                                 and -LARGEST < value < LARGEST
                                  and (name == "score" or 0 <= value <= 1))
     if name == "scores":
-        return isinstance(value, dict)
+        return isinstance(value, dict) and _writable(value)
     if name in ("submission", "size", "competition", "phase_id"):
         return value is None or type(value) is int
-    return value is None or isinstance(value, str)
+    if name == "state":
+        return isinstance(value, str) and value in STATES
+    return value is None or (isinstance(value, str) and _writable(value))
+
+
+def _writable(value: Any) -> bool:
+    """Whether a file of JSON can hold it: no half surrogate pairs, no NaN, no endless depth."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _newline(handle: int) -> str:

@@ -36,12 +36,16 @@ UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07"
 def fetch(client: Client, number: int, *, pause: float = 1.0) -> dict[str, str]:
     """All logs that are not empty; those of the children, with their number, for a parent.
 
+    In the place of one that is too large stands a sentence that says so.
     Raises Refused where the phase hides them.
     """
     logs = {}
     for name, address in _addresses(client, number):
-        data = storage.download(address, LARGEST_LOG, pause=pause)
-        text = printable(data.decode("utf-8", errors="replace"))
+        try:
+            data = storage.download(address, LARGEST_LOG, pause=pause)
+            text = printable(data.decode("utf-8", errors="replace"))
+        except TooLarge as e:       # another may hold the traceback
+            text = str(e)
         if text.strip():
             logs[name] = text
     return logs
@@ -58,7 +62,7 @@ def _addresses(client: Client, number: int) -> list[tuple[str, str]]:
 
 def _named(details: dict[str, object]) -> list[tuple[str, str]]:
     entries = details.get("logs")
-    logs = {str(log.get("name")): str(log.get("data_file")) for log in
+    logs = {printable(str(log.get("name"))): str(log.get("data_file")) for log in
             (entries if isinstance(entries, list) else [])
             if isinstance(log, dict) and log.get("data_file")}
     known = [name for name in ORDER if name in logs]

@@ -6,8 +6,10 @@
     content_hash(address, sizes)     sha256, read only where the size is one of ``sizes``
 """
 
+import contextlib
 import hashlib
 import io
+import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -29,8 +31,12 @@ class Body:
     """A file as the body of a request: streamed, counted and hashed on the way."""
 
     def __init__(self, path: Path, progress: Progress) -> None:
-        self.file = path.open("rb")
-        self.size = path.stat().st_size
+        try:
+            self.file = path.open("rb")
+        except OSError as e:
+            raise UserError(f"{path} can't be read any more ({e.strerror}). Nothing was "
+                            "submitted; put it back and run the same command again.") from None
+        self.size = os.fstat(self.file.fileno()).st_size
         self.progress = progress
         self.sent = 0
         self.digest = hashlib.sha256()
@@ -66,6 +72,9 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
         try:
             status, reason = _put(address, path, sha256, progress)
         except requests.exceptions.RequestException as e:
+            if isinstance(e, ValueError):
+                reason = f"its address can't be used ({type(e).__name__})"
+                break
             reason = f"the connection broke ({type(e).__name__})"
             continue
         if status < 300:
@@ -82,26 +91,34 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
 def _put(address: str, path: Path, sha256: str, progress: Progress) -> tuple[int, str]:
     """One PUT -> status and reason. Follows a redirect: there is no credential to lose."""
     for _ in range(3):
-        body = Body(path, progress)
-        try:
-            response = new_session(None).put(
-                address, data=body, headers={"Content-Type": "application/zip"},
-                timeout=(30.0, 300.0), allow_redirects=False)
-        finally:
-            body.close()
-        if response.status_code in (307, 308):
-            address = urljoin(address, response.headers.get("Location", ""))
-            continue
-        if response.status_code < 300 and body.digest.hexdigest() != sha256:
-            raise UserError(f"{path} changed while it was sent. Nothing was submitted; run the "
-                            "same command again when nobody writes to it.")
-        return response.status_code, f"{response.status_code} {_reason(response)}"
+        with (contextlib.closing(Body(path, progress)) as body, new_session(None).put(
+                address, data=body, headers={"Content-Type": "application/zip"}, stream=True,
+                timeout=(30.0, 300.0), allow_redirects=False) as response):
+            if response.status_code in (307, 308):
+                address = _moved(address, response)
+                continue
+            if response.status_code < 300 and body.digest.hexdigest() != sha256:
+                raise UserError(f"{path} changed while it was sent. Nothing was submitted; run "
+                                "the same command again when nobody writes to it.")
+            return response.status_code, f"{response.status_code} {_reason(response)}"
     return 508, "it redirects in circles"
+
+
+def _moved(address: str, response: requests.Response) -> str:
+    """Where a redirect leads."""
+    try:
+        return urljoin(address, response.headers.get("Location", ""))
+    except ValueError as e:
+        raise requests.exceptions.InvalidURL(e) from None
 
 
 def _reason(response: requests.Response) -> str:
     """The error code in a storage's XML, else the phrase of the status line."""
-    _, _, rest = response.text[:4000].partition("<Code>")
+    try:
+        start = next(response.iter_content(4000), b"")
+    except requests.exceptions.RequestException:
+        start = b""
+    _, _, rest = start.decode("utf-8", errors="replace").partition("<Code>")
     return rest.partition("</Code>")[0][:80] or response.reason or ""
 
 
@@ -119,7 +136,7 @@ def pieces(address: str, limit: int) -> Iterator[bytes]:
             told = response.headers.get("Content-Length", "")
             too_large = TooLarge(f"A file at {_host(address)} is larger than the "
                                  f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
-            if told.isdigit() and int(told) > limit:
+            if told.isdecimal() and int(told) > limit:
                 raise too_large
             for piece in response.iter_content(65536):
                 size += len(piece)
@@ -137,8 +154,8 @@ def _open(address: str) -> requests.Response:
         response = session.get(address, stream=True, timeout=TIMEOUT, allow_redirects=False)
         if response.status_code not in MOVED:
             return response
-        address = urljoin(address, response.headers.get("Location", ""))
         response.close()
+        address = _moved(address, response)
     raise Unreachable(f"The storage at {_host(address)} redirects in circles.")
 
 
@@ -170,7 +187,7 @@ def content_hash(address: str, sizes: Collection[int]) -> str | None:
     try:
         with _open(address) as response:
             length = response.headers.get("Content-Length", "")
-            if response.status_code >= 400 or not length.isdigit() or int(length) not in sizes:
+            if response.status_code >= 400 or not length.isdecimal() or int(length) not in sizes:
                 return None
             for piece in response.iter_content(PIECE):
                 digest.update(piece)
@@ -181,4 +198,7 @@ def content_hash(address: str, sizes: Collection[int]) -> str | None:
 
 
 def _host(address: str) -> str:
-    return urlsplit(address).netloc.rpartition("@")[2]
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2] or "an address without a host"
+    except ValueError:
+        return "an address that nobody can read"

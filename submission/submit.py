@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from submission import storage
+from submission.archive import DAMAGES
 from submission.codabench import Client, Competition, Phase, Row
-from submission.ledger import ENDED, STATES, UNSENT, Entry, Ledger
+from submission.ledger import ENDED, STATES, Entry, Ledger, sound
 from submission.transport import Refused, Unclear
 from submission.watch import Outcome, watch
 from zoo import files
@@ -71,7 +72,7 @@ def inspect(path: str | Path) -> Parcel:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. `harness submission` packs the best "
                         "run.") from None
-    except (zipfile.BadZipFile, OSError) as e:
+    except DAMAGES as e:
         raise UserError(f"{path} is no readable zip ({e}).") from None
 
 
@@ -80,13 +81,13 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
         with archive.open("manifest.json") as f:
             body = json.loads(f.read(LARGEST_MANIFEST))
-    except (KeyError, ValueError, RuntimeError, RecursionError, EOFError):
+    except DAMAGES:
         return {}
     if not isinstance(body, dict):
         return {}
     run, forecast = body.get("run"), body.get("forecast")
     numbers = forecast if isinstance(forecast, dict) else {"forecast": forecast}
-    return {"run": run if isinstance(run, str) else None,
+    return {"run": run if sound("run", run) else None,
             **{k: share(numbers.get(k)) for k in ("forecast", "low", "high")}}
 
 
@@ -120,7 +121,7 @@ def send(sender: Sender, parcel: Parcel, competition: Competition, phase: Phase,
         entry = _open_attempt(sender, parcel, phase, user)
         if entry is None:
             entry = _look_for_same_bytes(sender, parcel, competition, phase, user)
-        if entry is not None and entry.state not in UNSENT:
+        if entry is not None and not entry.unsent:
             if not (force and entry.state in ENDED):
                 return _already(sender, entry, parcel, phase)
             entry = None
@@ -170,7 +171,7 @@ def _open_attempt(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> En
                 and entry.phase_id == phase.id and entry.user in (None, user)
                 and entry.state != "gone"):
             found = entry
-    if found and found.state in UNSENT:
+    if found and found.unsent:
         sender.say(f"Taking up the attempt of {found.time}: {STATES[found.state]}.")
         _settle(sender, found)
     return found
@@ -180,11 +181,13 @@ def _settle(sender: Sender, entry: Entry) -> None:
     """Find out whether a cut-short attempt has a submission, and record it."""
     last = entry.state != "sending" or old_enough(entry, sender.scale)
     row = _find(sender, entry)
+    began = time.monotonic()        # the clock that the ledger was written by may be ahead of ours
     if row is None and not last:
         sender.say("Looking for its submission; the call may still be on its way.")
     while row is None and not last:
         time.sleep(max(0.0, min(10.0, LEAST_AGE - _age(entry))) * sender.scale)
-        last = old_enough(entry, sender.scale)
+        last = (old_enough(entry, sender.scale)
+                or time.monotonic() - began >= LEAST_AGE * sender.scale)
         row = _find(sender, entry)
     if row is not None:
         _record(sender, entry, state="sent", submission=row.id,
@@ -197,8 +200,11 @@ def old_enough(entry: Entry, scale: float = 1.0) -> bool:
 
 
 def _age(entry: Entry) -> float:
-    """Seconds since the attempt's last line."""
-    changed = datetime.datetime.fromisoformat(entry.changed)
+    """Seconds since the attempt's last line; 0 where somebody edited its time into none."""
+    try:
+        changed = datetime.datetime.fromisoformat(entry.changed).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return 0.0
     return (datetime.datetime.now(datetime.UTC) - changed).total_seconds()
 
 
@@ -207,7 +213,7 @@ def _look_for_same_bytes(sender: Sender, parcel: Parcel, competition: Competitio
     """A submission of these bytes that this ledger doesn't know: made elsewhere, or it was lost."""
     mark = _mark(parcel)
     for row in sender.client.submissions(user, phase=phase.id):
-        if row.filename.startswith(mark):
+        if mark in row.filename:
             entry = _begin(sender, parcel, competition, phase, user, name=row.filename)
             _record(sender, entry, state="sent", submission=row.id,
                     note="found on the platform by its name")
@@ -237,7 +243,7 @@ def _begin(sender: Sender, parcel: Parcel, competition: Competition, phase: Phas
 
 
 def _mark(parcel: Parcel) -> str:
-    """How names of these bytes begin on the platform, which keeps 35 characters of a name."""
+    """What names of these bytes hold on the platform, which keeps 35 characters of a name."""
     return f"harness-{parcel.sha256[:12]}-"
 
 
@@ -306,10 +312,13 @@ def _unclear(sender: Sender, entry: Entry, phase: Phase, trouble: Unclear) -> No
 
 
 def _find(sender: Sender, entry: Entry) -> Row | None:
-    """Our submission on the platform, by the name that only this attempt has."""
+    """Our submission on the platform, by the name that only this attempt has.
+
+    Not by its owner, too: a platform that shows another name there would be sent a second one.
+    """
     stem = Path(str(entry.name)).stem
-    for row in sender.client.submissions(str(entry.user), phase=entry.phase_id):
-        if row.filename.startswith(stem):
+    for row in sender.client.submissions(None, phase=entry.phase_id):
+        if stem in row.filename:
             return row
     return None
 
@@ -329,8 +338,9 @@ def record_outcome(ledger: Ledger, entry: Entry, outcome: Outcome) -> bool:
     """Write down what changed; False where nothing did."""
     state = "sent" if outcome.state == "running" else outcome.state
     note = outcome.note or (outcome.details if state == "failed" else "")
-    facts = {"state": state, "score": outcome.score, "scores": dict(outcome.scores),
-             "note": note or None}
+    facts: dict[str, Any] = {"state": state, "note": note or None}
+    if state != "gone":             # what it once returned stays true
+        facts |= {"score": outcome.score, "scores": dict(outcome.scores)}
     if all(getattr(entry, name) == value for name, value in facts.items()):
         return False
     ledger.append(entry.attempt, **facts)

@@ -3,9 +3,11 @@
     sync(client, ledger, ...)    -> one Change for every submission on either side
 """
 
+import contextlib
 import re
 import uuid
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from submission import storage
 from submission.codabench import Board, Client, Competition, Row
 from submission.ledger import Entry, Ledger
 from submission.submit import Parcel, inspect, old_enough, record_outcome
-from submission.transport import Refused
+from submission.transport import Refused, Unreachable
 from submission.watch import Outcome, read
 from zoo.errors import UserError
 
@@ -25,7 +27,7 @@ class Change:
     """One submission after syncing: the entry, and what was done about it."""
 
     entry: Entry
-    what: str                       # unchanged, updated, added, gone, not sent, too new to tell
+    what: str       # unchanged, updated, added, gone, not sent, too new to tell, can't be read
 
 
 def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
@@ -36,7 +38,7 @@ def sync(client: Client, ledger: Ledger, competition: Competition, user: str,
     they were. Attempts without a submission, and submissions that the platform lost, are marked.
     Raises UserError where a submission is just being sent with this ledger.
     """
-    parcels = [inspect(path) for path in zips]
+    parcels = list(_readable(zips))
     with ledger.sending():
         mine = [e for e in ledger.entries()
                 if e.host == client.host and e.competition == competition.id
@@ -50,12 +52,21 @@ def _match(client: Client, ledger: Ledger, competition: Competition, user: str, 
     young = {e.attempt for e in mine if e.state == "sending" and not old_enough(e)}
     rows = client.submissions(user, competition=competition.id)
     boards: dict[int, Board] = {}
-    changes, matched = [], set()
+    changes, matched, unread = [], set(), []
     for row in reversed(rows):
         if row.phase not in boards:
             boards[row.phase] = client.board(row.phase)
-        outcome = read(client, row.id, boards[row.phase])
         entry = _entry_of(row, mine)
+        try:
+            outcome = read(client, row.id, boards[row.phase])
+        except (Refused, Unreachable) as e:
+            unread.append(e)
+            if len(unread) == len(rows):
+                raise               # not this submission, but the platform
+            if entry is not None:
+                changes.append(Change(entry, "can't be read"))
+                matched.add(entry.attempt)
+            continue
         if entry is None:
             entry = _add(client, ledger, competition, user, row, outcome, mine, parcels)
             changes.append(Change(entry, "added"))
@@ -73,7 +84,7 @@ def _entry_of(row: Row, entries: list[Entry]) -> Entry | None:
             return entry
     for entry in entries:
         if (entry.submission is None and entry.name
-                and row.filename.startswith(Path(entry.name).stem)):
+                and Path(entry.name).stem in row.filename):
             return entry
     return None
 
@@ -107,7 +118,7 @@ def _bytes_of(client: Client, row: Row, entries: list[Entry],
     """Which bytes of ours a submission has: by its name, else by reading it where sizes agree."""
     known = parcels + [Parcel(Path(str(e.name)), e.sha256, int(e.size or 0), e.run, e.forecast,
                               e.low, e.high) for e in entries if e.sha256]
-    mark = MARK.match(row.filename)
+    mark = MARK.search(row.filename)
     if mark:
         return next((p for p in known if p.sha256.startswith(mark[1])), None)
     try:
@@ -141,6 +152,13 @@ def _deleted(client: Client, number: int) -> bool:
     except Refused as e:
         return e.missing
     return False
+
+
+def _readable(zips: list[Path]) -> Iterator[Parcel]:
+    """A damaged one can't have been sent, or not as it is now."""
+    for path in zips:
+        with contextlib.suppress(UserError):
+            yield inspect(path)
 
 
 def known_zips(folders: list[Path]) -> list[Path]:

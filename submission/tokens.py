@@ -38,7 +38,7 @@ class Token:
 
     def redact(self, text: str) -> str:
         """``text`` without this token: some servers echo what they were sent."""
-        return text.replace(self._text, "[token]")
+        return re.sub(re.escape(self._text), "[token]", text, flags=re.IGNORECASE)
 
     def __repr__(self) -> str:
         return f"<Token from {self.source}>"
@@ -88,6 +88,9 @@ def _read(path: Path) -> dict[str, str]:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return {}
+    except OSError as e:
+        raise UserError(f"{path} can't be read ({e.strerror}). Make its folder readable, or set "
+                        f"the variable {VARIABLE}.") from None
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise UserError(f"Others can read {path}, which holds your token. Run "
                         f"`chmod 600 {path}`, and make a new token if you share this machine.")
@@ -101,7 +104,8 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, kept: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with files.user_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with files.atomic(path) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as f:

@@ -11,6 +11,8 @@ where it certainly never reached the server, and counts as refused only where th
 said so.
 """
 
+import datetime
+import email.utils
 import json
 import ssl
 import time
@@ -30,7 +32,10 @@ from zoo.errors import UserError
 TIMEOUT = (10.0, 60.0)              # seconds to connect, seconds of silence
 LARGEST_ANSWER = 32 * 2**20         # bytes of JSON; the longest recorded answer has 0.3 MB
 LONGEST_PAUSE = 60.0                # seconds, whatever Retry-After says
-MOVED = {301, 307, 308}
+MOVED = {301, 307, 308}             # the call is made again as it was
+MOVED_READS = {302, 303}            # a read, too; another call may have been carried out
+LONGEST_REASON = 1000               # characters of what an answer says against us
+DEEPEST_REASON = 5                  # lists and objects in each other
 PAGES = (403, 404)                  # refusals that the server itself gives as web pages
 
 
@@ -89,9 +94,25 @@ class NoCookies(RequestsCookieJar):
         return None
 
 
+class Session(requests.Session):
+    """Leaves redirects alone, and raises nothing but what ``requests`` promises to raise."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: even unfollowed, a redirect would be parsed here, and its body read whole."""
+
+    def request(self, *args: Any, **more: Any) -> requests.Response:
+        try:
+            return super().request(*args, **more)
+        except requests.exceptions.RequestException:
+            raise
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            # Hosts and proxies that nobody can parse, a bundle of certificates that isn't there.
+            raise requests.exceptions.RequestException(e) from e
+
+
 def new_session(token: Token | None) -> requests.Session:
     """A session that sends ``token`` (or no credentials at all) and no cookies."""
-    session = requests.Session()
+    session = Session()
     session.auth = HiddenToken(token)
     session.cookies = NoCookies()
     session.headers["User-Agent"] = "shift-harness"
@@ -104,15 +125,16 @@ def origin(address: str) -> str:
     Raises UserError where that is no web address.
     """
     text = address.strip()
-    parts = urlsplit(text if "://" in text else f"https://{text}")
     try:
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        usual = {"http": 80, "https": 443}[parts.scheme]
+        good = bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except (ValueError, KeyError):
         good = False
-    if not good or parts.username is not None:
+    if not good:
         raise UserError(f"{address!r} is no address of a platform. Write it like "
                         "https://www.codabench.org.")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(f':{usual}')}"
 
 
 class Transport:
@@ -145,10 +167,10 @@ class Transport:
         trouble = None
         for turn in range(self.tries):
             if trouble:
-                wait = max(trouble.wait, self.pause * 2 ** (turn - 1))
+                wait = min(max(trouble.wait, self.pause * 2 ** (turn - 1)), LONGEST_PAUSE)
                 if turn > 1:        # the first is common: servers close idle connections
                     self.say(f"{trouble.sentence} Trying again in {wait:.0f} s.")
-                time.sleep(min(wait, LONGEST_PAUSE))
+                time.sleep(wait)
             try:
                 return self._once(method, path, params, body)
             except Trouble as e:
@@ -167,17 +189,18 @@ class Transport:
         url = self.host + path
         for _ in range(3):
             response = self._send(method, url, params, body)
-            if response.status_code not in MOVED:
+            if response.status_code not in MOVED | (MOVED_READS if method == "GET" else set()):
                 return self._read(response, method, path)
+            response.close()
             try:
                 target = urljoin(url, response.headers.get("Location", ""))
-                origin(target)
-            except ValueError:
-                raise UserError(f"{self.host} sends {path} nowhere.") from None
-            if urlsplit(target)[:2] != urlsplit(self.host)[:2]:
-                raise UserError(f"{self.host} sends us on to {origin(target)}. The token was not "
-                                f"sent there; if that is the platform, use "
-                                f"`--host {origin(target)}`.")
+                where = self._clean(origin(target))
+            except (ValueError, UserError):
+                raise UserError(f"{self.host} sends {path} nowhere. Is it the platform's "
+                                "address?") from None
+            if where != self.host:
+                raise UserError(f"{self.host} sends us on to {where}. The token was not sent "
+                                f"there; if that is the platform, use `--host {where}`.")
             # A moved call was not carried out, so it is made again as it was, not as a GET.
             url, params = target, None
         raise UserError(f"{self.host} sends {path} round in circles. Is it the platform's address?")
@@ -198,6 +221,13 @@ class Transport:
             if any(isinstance(c, ssl.SSLCertVerificationError) for c in causes):
                 raise UserError(f"The certificate of {self.host} is not trusted "
                                 f"({self._clean(e)}).") from None
+            if any("WRONG_VERSION_NUMBER" in str(c) for c in causes):
+                raise UserError(f"{self.host} does not speak https. If it is a server without "
+                                f"encryption, write http{self.host.removeprefix('https')}."
+                                ) from None
+            if isinstance(e, requests.exceptions.ProxyError):
+                raise Trouble(f"The proxy on the way to {self.host} can't be used; look at "
+                              "HTTPS_PROXY and HTTP_PROXY.", arrived=False) from None
             if any(isinstance(c, urllib3.exceptions.NewConnectionError) for c in causes):
                 raise Trouble(f"{self.host} can't be reached.", arrived=False) from None
             raise Trouble(f"The connection to {self.host} broke.",
@@ -208,18 +238,18 @@ class Transport:
             raise UserError(f"{self.host} can't be asked ({self._clean(e)}).") from None
 
     def _read(self, response: requests.Response, method: str, path: str) -> Any:
-        status = response.status_code
+        status, reason = response.status_code, self._clean(response.reason)
         data = self._data(response)
         if status in (408, 429) or status >= 500:
-            raise Trouble(f"{self.host} answers {status} ({response.reason}).",
+            raise Trouble(f"{self.host} answers {status} ({reason}).",
                           arrived=status != 429, status=status, wait=_retry_after(response))
         if status == 204 or (not data and status < 300):
             return None
         try:
-            body = json.loads(data)
+            body = self._parse(data)
         except (ValueError, RecursionError):
             if status >= 400:
-                raise Refused(f"{self.host}{path} answers {status} ({response.reason}).",
+                raise Refused(f"{self.host}{path} answers {status} ({reason}).",
                               status) from None
             raise Trouble(f"{self.host} answers with a web page in the place of data; it may be "
                           "under maintenance.", arrived=True, status=status) from None
@@ -242,6 +272,14 @@ class Transport:
             response.close()
         return b"".join(pieces)
 
+    def _parse(self, data: bytes) -> Any:
+        """The JSON of an answer, without the token, and without what no file can hold."""
+        text = self._clean(data.decode(json.detect_encoding(data), errors="replace"))
+        body = json.loads(text)
+        if "\\ud" in text.lower():     # half of a surrogate pair
+            body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+        return body
+
     def _refusal(self, status: int, body: Any, method: str, path: str) -> Refused:
         reason = self._clean(explain(body))
         if status in (401, 403) and ("token" in reason.lower() or "credentials" in reason.lower()):
@@ -256,13 +294,19 @@ class Transport:
 
 
 def explain(body: Any) -> str:
-    """One sentence from any of the five shapes of the API's error bodies."""
+    """One sentence from any of the five shapes of the API's error bodies, and not a long one."""
+    return _explain(body, DEEPEST_REASON)[:LONGEST_REASON]
+
+
+def _explain(body: Any, depth: int) -> str:
+    if isinstance(body, dict | list) and not depth:
+        return "..."
     if isinstance(body, dict):
-        texts = [explain(value) if key in ("detail", "error", "error_msg", "non_field_errors")
-                 else f"{key}: {explain(value)}" for key, value in body.items()]
-        return " ".join(texts)
+        texts = [(key, _explain(value, depth - 1)) for key, value in body.items()]
+        return " ".join(text if key in ("detail", "error", "error_msg", "non_field_errors")
+                        else f"{key}: {text}" for key, text in texts)
     if isinstance(body, list):
-        return " ".join(explain(value) for value in body)
+        return " ".join(_explain(value, depth - 1) for value in body)
     return "".join(c if c.isprintable() else " " for c in str(body)[:500])
 
 
@@ -281,5 +325,17 @@ def _in_handshake(e: BaseException) -> bool:
 
 
 def _retry_after(response: requests.Response) -> float:
+    """Seconds to wait, which the header gives as such or as a date; 0 where it gives neither.
+
+    A date is set against the server's own clock: ours may be wrong.
+    """
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else 0.0
+    if text.isascii() and text.isdigit():
+        return float(text)
+    now = response.headers.get("Date") or email.utils.format_datetime(
+        datetime.datetime.now(datetime.UTC))
+    try:
+        then, now_there = map(email.utils.parsedate_to_datetime, (text, now))
+        return max(0.0, (then - now_there).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from submission.archive import DAMAGES
 from zoo import files
 from zoo.errors import UserError
 
@@ -35,8 +36,7 @@ def unpack(file: IO[bytes], folder: Path, limit: int = LARGEST) -> list[str]:
             _check_sizes(members, limit)
             for member, target in zip(members, targets, strict=True):
                 limit -= _write(archive, member, target, limit)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError,
-            ValueError) as e:
+    except DAMAGES as e:
         raise UserError(f"A result of the platform is no readable zip ({e}).") from None
     return [member.filename for member in members]
 

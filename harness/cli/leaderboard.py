@@ -67,19 +67,22 @@ def ours(runs: str) -> dict[str, Any]:
 def of_platform(host: str, competition: int | None,
                 phase: str | None) -> tuple[list[dict[str, Any]], dict[str, str], str]:
     """Rows in the platform's order, headings and title. Doubled score rows count once."""
+    from submission.codabench import known_form
+
     client = remote.connect(host)
     found = remote.choose(client, competition)
     wanted = found.phase(phase)
     board = client.leaderboard(wanted.id)
     tasks = board.get("tasks") or []
-    columns = {f"{task['id']} {c['key']}": c["title"] if len(tasks) == 1
-               else f"{task['name']}: {c['title']}"
-               for task in tasks for c in task.get("columns", [])}
     rows = []
-    for rank, entry in enumerate(board.get("submissions") or [], 1):
-        scores = {f"{s.get('task_id')} {s.get('column_key')}": s.get("score")
-                  for s in entry.get("scores", [])}
-        rows.append({"rank": rank, "owner": entry.get("owner"), "submission": entry.get("id"),
-                     **{key: scores.get(key, "n/a") for key in columns}})
+    with known_form("leaderboard"):
+        columns = {f"{task['id']} {c['key']}": c["title"] if len(tasks) == 1
+                   else f"{task['name']}: {c['title']}"
+                   for task in tasks for c in task.get("columns") or []}
+        for rank, entry in enumerate(board.get("submissions") or [], 1):
+            scores = {f"{s.get('task_id')} {s.get('column_key')}": s.get("score")
+                      for s in entry.get("scores") or []}
+            rows.append({"rank": rank, "owner": entry.get("owner"), "submission": entry.get("id"),
+                         **{key: scores.get(key, "n/a") for key in columns}})
     return rows, {"rank": "#", "owner": "participant", "submission": "submission", **columns}, \
         f"{found.title}, {wanted.name}"

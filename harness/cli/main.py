@@ -5,6 +5,7 @@ A subcommand lives in a file of its own in this folder and offers one click comm
 """
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -86,6 +87,9 @@ def group(quiet: bool, verbose: bool) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line. Exit code 2 and one sentence for what a user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # letters that a terminal has not got
+            stream.reconfigure(errors="backslashreplace")
     try:
         group.main(args=args, prog_name="harness", standalone_mode=False)
     except click.exceptions.Exit as e:

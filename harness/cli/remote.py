@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -57,7 +58,8 @@ def connect(address: str) -> "Client":
 
 def warn_of_plain(where: str) -> None:
     """Say it where a token would travel unencrypted to another machine."""
-    if re.match(r"http://(?!localhost\b|127\.|\[::1\])", where):
+    if where.startswith("http://") and not re.fullmatch(
+            r"localhost|127(\.\d+){3}|::1", urlsplit(where).hostname or ""):
         click.echo(f"harness: {where} is not encrypted; others on the way can read the token.",
                    err=True)
 
@@ -89,17 +91,17 @@ def open_ledger(runs: str) -> "Ledger":
 
 
 def chosen_entry(ledger: "Ledger", client: "Client", number: int | None) -> "Entry | None":
-    """The attempt with that submission; for None the user's newest submission to this host.
+    """The attempt with that submission; for None the user's newest that the host still has.
 
     The platform counts submissions up; a ledger's last line may be an older one that was added.
     """
     mine = [e for e in ledger.entries() if e.host == client.host and e.submission is not None]
     if number is None:
         user = client.username()
-        mine = [e for e in mine if e.user in (None, user)]
+        mine = [e for e in mine if e.user in (None, user) and e.state != "gone"]
         if not mine:
-            raise UserError(f"{ledger.path} holds no submission to {client.host}. Name one by its "
-                            "number, or run `harness sync`.")
+            raise UserError(f"{ledger.path} holds no submission that is still on {client.host}. "
+                            "Name one by its number, or run `harness sync`.")
         return max(mine, key=lambda e: int(e.submission or 0))
     return next((e for e in mine if e.submission == number), None)
 
@@ -133,16 +135,16 @@ def outcome_facts(entry: "Entry", outcome: "Outcome") -> dict[str, Any]:
 
 def show_failure(client: "Client", outcome: "Outcome") -> None:
     """Why it failed: the participant's traceback where there is one."""
+    from harness import terminal
     from submission import logs
-    from submission.transport import Refused
 
     if outcome.details:
         click.echo(f"The platform says: {logs.printable(outcome.details)}")
     for number in outcome.failed:
         try:
             found = logs.fetch(client, number)
-        except Refused as e:
-            click.echo(f"No log: {e}")
+        except UserError as e:
+            click.echo(terminal.visible(f"No log: {e}"))
             continue
         name, text = logs.explain(found)
         click.echo(f"\n{name} of submission {number}:\n{text}\n" if text

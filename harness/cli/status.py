@@ -38,20 +38,25 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
     ledger = remote.open_ledger(runs)
     entry = remote.chosen_entry(ledger, client, number)
     wanted = int(number or (entry and entry.submission) or 0)
-    row = client.submission(wanted)
-    board = client.board(row.phase)
+    if entry and entry.phase_id:    # it may be gone, which is no reason to stop
+        known, phase = entry, entry.phase_id
+    else:
+        row = client.submission(wanted)
+        known, phase = entry or Entry("", phase=row.phase_name), row.phase
+    board = client.board(phase)
     if cancel:
         marked = client.cancel(wanted)
         terminal.say("Marked as cancelled; that alone does not stop it, so it is watched."
                      if marked else "The platform does not cancel it: it has ended.")
+    if not (watching or cancel):
+        outcome = read(client, wanted, board)
+        # Scores follow "Finished": without them it may be a moment old, and isn't yet the end.
+        watching = outcome.state == "unscored" and (entry is None or entry.state != "unscored")
     if watching or cancel:
         outcome = watch(client, wanted, board, timeout=timeout,
                         seen=lambda o: remote.progress(f"{o.status} {o.details}".rstrip()))
-    else:
-        outcome = read(client, wanted, board)
     if entry:
         submit.record_outcome(ledger, entry, outcome)
-    known = entry or Entry("", phase=row.phase_name)
     if json_path:
         write_json(json_path, remote.outcome_facts(known, outcome))
     terminal.print_table([remote.outcome_row(known, outcome)], remote.HEADINGS)

@@ -1,6 +1,7 @@
 """The client and a platform that misbehaves: retries, refusals, redirects, secrets."""
 
 import contextlib
+import json
 import logging
 import os
 import pickle
@@ -46,12 +47,17 @@ def test_reads_end_with_a_sentence_when_nothing_helps(platform, client):
     assert platform.count("GET", PROFILE) == 5
 
 
-def test_retry_after_is_obeyed(platform, client, monkeypatch):
+@pytest.mark.parametrize("headers, wait", [
+    ({"Retry-After": "7"}, 7.0), ({"Retry-After": "3600"}, 60.0), ({"Retry-After": "\xb2"}, 0.005),
+    ({"Retry-After": "soon"}, 0.005),
+    ({"Retry-After": "Fri, 01 Jan 2100 00:00:09 GMT", "date": "Fri, 01 Jan 2100 00:00:00 GMT"}, 9)])
+def test_retry_after_is_obeyed(platform, client, monkeypatch, headers, wait):
+    """In seconds or as a date, which is told by the server's clock."""
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
-    platform.fault("GET", PROFILE, "status", status=429, headers={"Retry-After": "7"})
+    platform.fault("GET", PROFILE, "status", status=429, headers=headers)
     client.username()
-    assert 7.0 in waits
+    assert wait in waits
 
 
 def test_nobody_there_is_a_sentence():
@@ -87,12 +93,26 @@ def test_a_missing_slash_is_made_good_as_the_same_call(platform, client):
     assert [r.method for r in platform.journal if "datasets" in r.target] == ["POST", "POST"]
 
 
-def test_a_redirect_to_another_host_gets_no_token(platform, client):
-    platform.fault("GET", PROFILE, "redirect", status=301,
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_gets_no_token(platform, client, status):
+    platform.fault("GET", PROFILE, "redirect", status=status,
                    location=f"{platform.storage.address}/api/my_profile/")
     with pytest.raises(UserError, match="sends us on to"):
         client.username()
     assert not [r for r in platform.journal if r.server == "storage"]
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "ftp://elsewhere/", "http://a:b@elsewhere/"])
+def test_a_redirect_to_no_address_is_a_sentence(platform, client, location):
+    platform.fault("GET", PROFILE, "redirect", status=301, location=location)
+    with pytest.raises(UserError, match="sends /api/my_profile/ nowhere"):
+        client.username()
+
+
+def test_a_moved_submission_may_have_been_carried_out(platform, client):
+    platform.fault("POST", r"^/api/submissions/$", "redirect", status=302, location="/elsewhere/")
+    with pytest.raises(Unclear):
+        client.create("some-key", 1)
 
 
 def test_redirects_in_circles_end(platform, client):
@@ -148,19 +168,24 @@ def test_an_endless_answer_is_cut_off(platform, client):
     ({"non_field_errors": ["All."]}, "All."), (["You already applied"], "You already applied"),
     ({"error": "x"}, "x"), ({"error_msg": "y"}, "y"),
     ({"file_size": "This field is required."}, "file_size: This field"),
-    ({"detail": "\x1b[2Jred"}, " [2Jred")])
+    ({"detail": "\x1b[2Jred"}, " [2Jred"), ([[]] * 9 + ["x"], "x"),
+    (json.loads("[" * 900 + "]" * 900), "...")])
 def test_every_shape_of_error_becomes_a_sentence(body, words):
     assert words in explain(body)
+    assert len(explain([body] * 999)) <= 1000
 
 
 @pytest.mark.parametrize("text, expected", [
     ("codabench.org", "https://codabench.org"), ("http://localhost:8000/", "http://localhost:8000"),
-    ("https://WWW.Codabench.org/competitions/1/?x=y", "https://www.codabench.org")])
+    ("https://WWW.Codabench.org/competitions/1/?x=y", "https://www.codabench.org"),
+    ("https://www.codabench.org:443", "https://www.codabench.org"),
+    ("http://[::1]:8000/", "http://[::1]:8000")])
 def test_hosts_are_brought_into_one_form(text, expected):
     assert origin(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "ftp://x", "http://", "https://a:b@host", "http://x:99999"])
+@pytest.mark.parametrize("text", ["", "ftp://x", "http://", "https://a:b@host", "http://x:99999",
+                                  "http://[::1"])
 def test_what_is_no_host_is_refused(text):
     with pytest.raises(UserError, match="no address"):
         origin(text)
@@ -227,9 +252,39 @@ def test_the_token_shows_up_nowhere(platform, caplog, capsys):
 
 
 def test_a_server_that_echoes_the_token_does_not_get_it_into_the_sentence(platform, client):
+    """Nor into any field of an answer, from where it would go on to tables and files."""
     secret = platform.world.tokens["alice"]
     error = client.transport._refusal(400, {"detail": f"bad {secret}"}, "GET", "/x/")
     assert secret not in str(error)
+    platform.world.competitions[1].title = secret
+    assert client.competition(1).title == "[token]"
+    platform.fault("GET", PROFILE, "redirect", status=301, location=f"http://{secret}.test/")
+    with pytest.raises(UserError, match="sends us on to") as moved:
+        client.username()
+    assert secret not in str(moved.value)
+    for status in (400, 503):
+        with listener(echo(status)) as (port, _):
+            other = Client(Transport(f"http://127.0.0.1:{port}", client.transport.token, pause=0))
+            with pytest.raises(UserError) as told:
+                other.username()
+        assert "[token]" in str(told.value)
+        assert secret not in str(told.value)
+
+
+def test_half_a_surrogate_pair_is_left_at_the_door(platform, client):
+    """No file could hold it."""
+    platform.world.competitions[1].title = "a\ud800 \U0001f600"
+    assert client.competition(1).title == "a? \U0001f600"
+
+
+@pytest.mark.parametrize("host, variables", [
+    ("http://a..b", {}), ("https://localhost:9", {"REQUESTS_CA_BUNDLE": "/absent"}),
+    ("http://localhost:9", {"http_proxy": "http://[bad", "no_proxy": ""})])
+def test_what_cannot_even_be_asked_is_a_sentence(monkeypatch, host, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="can't be asked"):
+        Client(Transport(host, None, pause=0.001)).username()
 
 
 @pytest.mark.parametrize("answer", [[], {}, {"id": None}, {"id": 1, "phases": 3}, {"phases": [1]},
@@ -279,6 +334,15 @@ def hang_up(connection, heard):
     connection.close()
 
 
+def echo(status):
+    """A server that puts the request's token into the status line."""
+    def answer(connection, heard):
+        token = connection.recv(4096).partition(b"Authorization: ")[2].partition(b"\r\n")[0]
+        connection.sendall(b"HTTP/1.1 %d %b\r\nContent-Length: 0\r\n\r\n" % (status, token))
+        connection.close()
+    return answer
+
+
 def hear_and_hang_up(connection, heard):
     """Agree on TLS, read the request, and go without an answer or a goodbye."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -298,6 +362,22 @@ def test_a_handshake_that_breaks_off_is_tried_again_even_for_a_submission():
         with listener(hang_up) as (port, heard), pytest.raises(Unreachable, match="broke"):
             call(secure_client(port))
         assert len(heard) == 3
+
+
+def test_who_speaks_no_https_is_told_apart():
+    """localhost:8000 means https."""
+    with listener(echo(400)) as (port, _), pytest.raises(UserError, match="write http://local"):
+        secure_client(port).submission(1)
+
+
+def test_a_proxy_that_refuses_is_named_and_not_its_password(monkeypatch):
+    """What it refuses never arrived."""
+    monkeypatch.setenv("no_proxy", "")
+    with listener(echo(407)) as (port, heard):
+        monkeypatch.setenv("https_proxy", f"http://user:secret-word@127.0.0.1:{port}")
+        with pytest.raises(Unreachable, match="proxy on the way to https://localhost") as error:
+            secure_client(9).create("some-key", 1)
+    assert "secret-word" not in str(error.value)
 
 
 def test_a_secure_connection_that_breaks_after_the_request_leaves_doubt(monkeypatch):

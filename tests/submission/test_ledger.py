@@ -1,11 +1,13 @@
 """The ledger: append-only, crash-safe, and readable after both. And the history file."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 from submission.ledger import Ledger, check_score, read_history
@@ -51,6 +53,19 @@ def test_a_file_without_a_line_is_no_entry(ledger):
     ledger.path.parent.mkdir()
     ledger.path.write_bytes(b'\0\0\0\n[1]\n{}\n{"attempt": [1], "time": 2}\n\xff\xfe\n')
     assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("facts", [
+    {"score": 10**400}, {"run": "\ud800"}, {"state": "Scored"}, {"state": None}, {"state": ["x"]},
+    {"submission": "7"}, {"scores": [1]}, {"forecast": 90}, {"scores": {"a": float("nan")}},
+    {"scores": {"\ud800": 1}}, {"time": "\ud800"}])
+def test_a_field_that_an_editor_spoilt_is_passed_over(ledger, facts):
+    ledger.append("a", state="begun", run="run-1", forecast=0.9, score=0.5, scores={"a": 0.5},
+                  submission=3)
+    before, = ledger.entries()
+    with ledger.path.open("a") as f:
+        f.write(json.dumps({"attempt": "a", "time": before.changed, **facts}) + "\r\n")
+    assert ledger.entries() == [before]
 
 
 def test_every_line_is_on_the_disk_before_append_returns(ledger, monkeypatch):
@@ -100,6 +115,14 @@ def test_a_folder_that_is_not_writable_is_a_sentence(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="can't be written"):
         Ledger(tmp_path / "runs" / "ledger.jsonl").append("a", state="begun")
+
+
+def test_a_folder_that_takes_no_lock_is_a_sentence(ledger, monkeypatch):
+    def refuse(lock, **more):
+        raise PermissionError(errno.EACCES, "no")
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with pytest.raises(UserError, match="can't be written"), ledger.sending():
+        pass
 
 
 def history(tmp_path, text):

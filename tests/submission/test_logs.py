@@ -191,12 +191,30 @@ def test_what_is_no_zip_is_a_sentence_and_nothing_is_nothing(tmp_path):
     assert unpack(io.BytesIO(), tmp_path) == []
 
 
-def test_a_log_without_end_is_cut_off(platform, client, ended, monkeypatch):
+def test_a_log_without_end_does_not_hide_the_others(platform, client, ended, monkeypatch):
     monkeypatch.setattr(logs, "LARGEST_LOG", 2**20)
     number = ended("raises")
-    platform.fault("GET", r"prediction_ingestion_stderr", "flood")
-    with pytest.raises(UserError, match="larger"):
-        logs.fetch(client, number)
+    platform.fault("GET", r"prediction_ingestion_stdout", "flood")
+    found = logs.fetch(client, number)
+    assert "larger" in found["prediction_ingestion_stdout"]
+    assert "boom in predict" in logs.explain(found)[1]
+
+
+def test_a_logs_name_cannot_steer_the_terminal(client, monkeypatch):
+    steering = {"logs": [{"name": "\x1b[2Jlog", "data_file": "http://x/"}]}
+    monkeypatch.setattr(client, "details", lambda number: steering)
+    monkeypatch.setattr(storage, "download", lambda *words, **more: b"text")
+    assert logs.fetch(client, 1) == {"log": "text"}
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "/relative", "ftp://x/", "5", "file:///x"])
+def test_an_address_that_is_none_is_a_sentence(address, tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"x")
+    with pytest.raises(Unreachable, match="can't be read"):
+        storage.download(address, 10, pause=0.001)
+    with pytest.raises(UserError, match="address can't be used.*Nothing was submitted"):
+        storage.upload(address, path, "", pause=0.001)
 
 
 def test_a_download_is_tried_again(platform):

@@ -1,5 +1,6 @@
 """The commands that talk to the platform, as people type them."""
 
+import errno
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from platform_helpers import make_zip
-from server.lives import life
+from server.lives import Frame, life
 
 from harness.cli import main as cli
 from submission import submit, tokens, watch
@@ -130,6 +131,47 @@ def test_status_of_a_submission_that_the_ledger_does_not_know(platform, harness,
     assert "running" in text
 
 
+def test_status_does_not_take_finished_for_the_end(platform, harness, zip_path, monkeypatch):
+    """The scores come a moment later."""
+    platform.world.lives.append([Frame("Finished")] * 5 + life("good")[-1:])
+    harness("submit", zip_path, "--competition", "1", "--force", "--no-wait")
+    monkeypatch.setitem(watch.PATIENCE, "unscored", 9.0)
+    code, text = harness("status")
+    assert (code, "94.00 %" in text) == (0, True)
+    assert Ledger("runs/ledger.jsonl").entries()[0].state == "scored"
+
+
+def test_a_deleted_submission_is_told_and_no_longer_the_newest(platform, harness, zip_path):
+    harness("submit", zip_path, "--competition", "1", "--force")
+    platform.world.submissions.clear()
+    code, text = harness("status")
+    assert (code, "gone" in text) == (0, True)
+    entry, = Ledger("runs/ledger.jsonl").entries()
+    assert (entry.state, entry.score) == ("gone", 0.94)
+    code, text = harness("status")
+    assert code == 2
+    assert "holds no submission that is still on" in text
+
+
+def test_a_failure_stays_a_failure_although_its_logs_cannot_be_read(platform, harness, zip_path):
+    platform.world.lives.append(life("raises"))
+    platform.fault("GET", r"/submission_details/", "status", status=404, times=99)
+    code, text = harness("submit", zip_path, "--competition", "1", "--force")
+    assert code == 1
+    assert "No log: The storage" in text
+
+
+@pytest.mark.parametrize("where, warned", [
+    ("http://localhost:8000", False), ("http://127.0.0.1", False), ("http://[::1]:80", False),
+    ("https://a.test", False), ("http://a.test", True), ("http://localhost.a.test", True),
+    ("http://127.0.0.1.a.test", True)])
+def test_an_open_line_to_another_machine_is_warned_of(capsys, where, warned):
+    from harness.cli.remote import warn_of_plain
+
+    warn_of_plain(where)
+    assert ("not encrypted" in capsys.readouterr().err) == warned
+
+
 def test_a_cancellation_is_watched_to_what_really_happens(platform, harness, zip_path):
     platform.world.cancelling = "ignored"
     harness("submit", zip_path, "--competition", "1", "--force", "--no-wait")
@@ -191,6 +233,18 @@ def test_the_platforms_leaderboard(platform, harness, zip_path, client):
     assert "Second task" in text
 
 
+@pytest.mark.parametrize("board, code", [
+    ({"tasks": [{"id": 1, "columns": [{"title": "x"}]}]}, 2), ({"tasks": 5}, 2),
+    ({"tasks": [{"id": 1, "columns": None}], "submissions": [{"id": 1, "scores": None}]}, 0)])
+def test_a_board_of_another_form_is_a_sentence_or_shown(harness, monkeypatch, board, code):
+    from submission.codabench import Client
+
+    monkeypatch.setattr(Client, "leaderboard", lambda self, phase: board)
+    found, text = harness("leaderboard", "--platform", "--competition", "1")
+    assert found == code
+    assert ("unknown form" in text) == (code == 2)
+
+
 def test_our_leaderboard_shows_what_was_sent(harness, zip_path):
     harness("submit", zip_path, "--competition", "1", "--force")
     code, text = harness("leaderboard", "--json", "board.json")
@@ -241,6 +295,31 @@ def test_login_keeps_a_token_that_the_other_commands_use(platform, harness, monk
     assert harness("quota", "--competition", "1")[0] == 0
     assert harness("login", "--forget")[0] == 0
     assert harness("quota", "--competition", "1")[0] == 2
+
+
+def test_where_no_token_can_be_kept_is_a_sentence(harness, monkeypatch, tmp_path):
+    monkeypatch.setattr("click.prompt", lambda text, **more: "alice-secret")
+    (tmp_path / "config").write_text("a file in the place of the folder")
+    code, text = harness("login", "--username", "alice")
+    assert (code, "can't be read" in text) == (2, True)
+    (tmp_path / "config").unlink()
+
+    def refuse(path, **more):
+        raise PermissionError(errno.EACCES, "no")
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    code, text = harness("login", "--username", "alice")
+    assert (code, "can't be written" in text) == (2, True)
+
+
+def test_a_title_in_letters_that_the_terminal_lacks_is_shown_all_the_same(platform):
+    platform.world.competitions[1].title = "Zellen \u7ade"
+    environment = {**os.environ, "HARNESS_HOST": platform.host, "PYTHONIOENCODING": "ascii",
+                   "CODABENCH_TOKEN": platform.world.tokens["alice"]}
+    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "quota", "--competition", "1"],
+                          text=True, timeout=60, env=environment, capture_output=True,
+                          cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    assert "Zellen \\u7ade" in done.stdout
 
 
 def test_a_wrong_password_keeps_nothing(harness, monkeypatch, tmp_path):

@@ -1,14 +1,19 @@
 """One submission, never two, whatever goes wrong; and the ledger says which."""
 
 import dataclasses
+import json
+import zipfile
 
 import pytest
+import requests
 from platform_helpers import SCALE, connect, make_zip
 
 from submission import storage, transport
 from submission.ledger import Ledger
 from submission.submit import Sender, finish, inspect, send
+from submission.sync import sync
 from submission.transport import Unreachable
+from submission.unpack import unpack
 from zoo.errors import UserError
 
 CREATE = r"^/api/submissions/$"
@@ -183,6 +188,30 @@ def test_a_call_that_the_platform_carries_out_late_is_found(platform, sender, pa
     assert platform.count("POST", CREATE) == 1
 
 
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00+00:00", "2026-11-27 10:00", "yesterday"])
+def test_a_clock_that_was_wrong_keeps_nobody_waiting(platform, sender, parcel, time):
+    """Or an editor that wrote a time without its zone."""
+    platform.fault("POST", CREATE, "status", status=500)
+    with pytest.raises(UserError):
+        go(sender, parcel)
+    with sender.ledger.path.open("a") as f:
+        f.write(json.dumps({"attempt": sender.ledger.entries()[0].attempt, "time": time}) + "\n")
+    assert go(sender, parcel).submission == 1
+    assert platform.count("POST", CREATE) == 2
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_an_attempt_that_lost_its_number_is_looked_for(platform, sender, parcel, made):
+    first = go(sender, parcel)
+    text = sender.ledger.path.read_text()
+    sender.ledger.path.write_text(text.replace('"submission": 1', '"submission": "1"'))
+    if not made:
+        platform.world.submissions.clear()
+    again = go(sender, parcel)
+    assert again.submission == (first.submission if made else 2)
+    assert len(rows(platform)) == 1
+
+
 def test_500_for_a_spent_limit_is_told_as_such(platform, sender, parcel, tmp_path):
     """A colleague takes the last place between our last question and our submission."""
     def take_the_places():
@@ -250,6 +279,39 @@ def test_storage_may_redirect_an_upload(platform, sender, parcel):
     assert platform.storage.files["/private/dataset/elsewhere/a.zip"] == parcel.path.read_bytes()
 
 
+@pytest.mark.parametrize("location", ["http://[bad", ""])
+def test_storage_that_redirects_nowhere_is_a_sentence(platform, sender, parcel, location):
+    platform.fault("PUT", r"^/private/dataset", "redirect", status=307, location=location, times=99)
+    with pytest.raises(UserError, match="Nothing was submitted"):
+        go(sender, parcel)
+
+
+@pytest.mark.parametrize("fault", [(), ("status",), ("redirect", 307)])
+def test_no_answer_is_read_whole(platform, sender, parcel, monkeypatch, fault):
+    """It may have no end; not even a redirect's."""
+    monkeypatch.setattr(requests.Response, "content", property(lambda self: pytest.fail("read")))
+    if fault:
+        address = platform.storage.sign("/private/dataset/b.zip", "PUT", "application/zip")
+        platform.fault("PUT", r"^/private/dataset", fault[0], status=(503, *fault[1:])[-1],
+                       location=address)
+    assert go(sender, parcel).submission == 1
+
+
+def test_a_file_that_is_gone_before_the_next_try_is_a_sentence(platform, sender, parcel):
+    platform.fault("PUT", r"^/private/dataset", "status", call=parcel.path.unlink)
+    with pytest.raises(UserError, match="can't be read any more.*Nothing was submitted"):
+        go(sender, parcel)
+
+
+def test_a_deleted_submission_keeps_the_score_it_had(platform, sender, parcel):
+    entry = go(sender, parcel)
+    assert finish(sender, entry).score == 0.94
+    platform.world.submissions.clear()
+    assert finish(sender, entry).state == "gone"
+    kept, = sender.ledger.entries()
+    assert (kept.state, kept.score) == ("gone", 0.94)
+
+
 def test_a_file_that_changes_during_the_upload_is_not_submitted(platform, sender, parcel):
     changed = dataclasses.replace(parcel, sha256="0" * 64)
     with pytest.raises(UserError, match="changed while it was sent"):
@@ -272,8 +334,6 @@ def test_several_tasks_make_one_submission_with_children(platform, sender, parce
 
 
 def test_a_zip_without_a_manifest_is_sent_too(platform, sender, tmp_path):
-    import zipfile
-
     path = tmp_path / "theirs.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model.py", "")
@@ -288,6 +348,32 @@ def test_what_is_no_zip_is_refused(tmp_path):
         inspect(path)
     with pytest.raises(UserError, match="does not exist"):
         inspect(tmp_path / "absent.zip")
+
+
+def damaged(path, method, mark, at, new):
+    """A zip some bytes of which were overwritten."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("manifest.json", json.dumps({"run": "x" * 999}))
+    data = bytearray(path.read_bytes())
+    place = data.index(mark) + at
+    data[place:place + len(new)] = new
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_manifest_that_cannot_be_unpacked_is_none(tmp_path, method):
+    path = damaged(tmp_path / "a.zip", method, b"manifest.json", 17, b"\xff" * 9)
+    assert inspect(path).run is None
+    with path.open("rb") as f, pytest.raises(UserError, match="no readable zip"):
+        unpack(f, tmp_path / "inside")
+
+
+def test_a_zip_of_a_later_version_is_a_sentence_and_no_matter_to_sync(platform, sender, tmp_path):
+    path = damaged(tmp_path / "a.zip", zipfile.ZIP_STORED, b"PK\x01\x02", 6, b"\x63")
+    with pytest.raises(UserError, match="no readable zip"):
+        inspect(path)
+    assert sync(sender.client, sender.ledger, sender.client.competition(1), "alice", [path]) == []
 
 
 def test_storage_without_a_limit_is_no_reason_to_refuse(platform, sender, parcel, monkeypatch):

@@ -123,6 +123,22 @@ def test_a_web_page_with_404_marks_nothing_as_gone(platform, client, sender, par
     assert matched(client, sender.ledger) == [("unchanged", "scored", 0.94)]
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_submission_that_cannot_be_read_keeps_no_score_from_the_others(
+        platform, client, sender, parcel, tmp_path, status):
+    go(sender, parcel)
+    by_hand(platform, client, make_zip(tmp_path / "other.zip", "other"))
+    end_all(platform)
+    fault = platform.fault("GET", r"^/api/submissions/1/", "status", status=status, times=99)
+    assert matched(client, sender.ledger) == [("can't be read", "sent", None),
+                                              ("added", "scored", 0.94)]
+    fault.path = r"^/api/submissions/\d+/"
+    with pytest.raises(UserError, match=str(status)):
+        matched(client, sender.ledger)
+    fault.times = 0
+    assert matched(client, sender.ledger)[0] == ("updated", "scored", 0.94)
+
+
 def test_others_submissions_are_not_ours(platform, ledger, tmp_path):
     platform.world.competitions[1].participants["organiser"] = "approved"
     client = connect(platform)
