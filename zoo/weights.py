@@ -23,7 +23,7 @@ PIECE = 1 << 18
 _silent: set[str] = set()
 
 
-class _NotFetched(Exception):
+class NotFetched(Exception):
     """Why a download failed, in a few words."""
 
 
@@ -54,7 +54,7 @@ def find(file_name: str, address: str, hash: str, folder: str | os.PathLike[str]
     target = cache_folder() / file_name
     try:
         download(address + file_name, target, hash)
-    except _NotFetched as e:
+    except NotFetched as e:
         raise NotHad(sorry(address + file_name, target, mirror, str(e))) from e
     return target
 
@@ -127,7 +127,7 @@ def intact(path: Path, hash: str) -> bool:
 def download(url: str, target: Path, hash: str) -> None:
     """Fetch ``url`` into ``target``, going on where an earlier attempt was cut off.
 
-    Raises _NotFetched; what has come so far stays beside the target for the next attempt, unless
+    Raises NotFetched; what has come so far stays beside the target for the next attempt, unless
     it is wrong.
     """
     from filelock import FileLock
@@ -141,20 +141,20 @@ def download(url: str, target: Path, hash: str) -> None:
             fetch(url, part)
             if not intact(part, hash):
                 part.unlink()
-                raise _NotFetched("what came is damaged: its hash is not the stated one" if hash
+                raise NotFetched("what came is damaged: its hash is not the stated one" if hash
                                   else "what came is no whole HDF5 file")
             with atomic(target) as temporary:
                 os.replace(part, temporary)
 
 
 def fetch(url: str, part: Path) -> None:
-    """Append to ``part`` until the whole file is there. Raises _NotFetched."""
+    """Append to ``part`` until the whole file is there. Raises NotFetched."""
     import requests
     import urllib3
 
     host = url.split("/")[2]
     if host in _silent:
-        raise _NotFetched(f"{host} did not answer before")
+        raise NotFetched(f"{host} did not answer before")
     attempt = 0
     while True:
         before = size(part)
@@ -167,10 +167,10 @@ def fetch(url: str, part: Path) -> None:
         grown = size(part) > before
         if not grown and not before:
             _silent.add(host)
-            raise _NotFetched(f"{host} does not answer: {reason}")
+            raise NotFetched(f"{host} does not answer: {reason}")
         attempt = 0 if grown else attempt + 1
         if attempt == ATTEMPTS:
-            raise _NotFetched(f"{reason}, {size(part) >> 20} MiB of it are kept for next time")
+            raise NotFetched(f"{reason}, {size(part) >> 20} MiB of it are kept for next time")
 
 
 def size(path: Path) -> int:
@@ -190,7 +190,7 @@ def append(url: str, part: Path) -> bool:
             part.unlink()
             return False
         if answer.status_code not in (200, 206):
-            raise _NotFetched(f"the server answered {answer.status_code} {answer.reason}")
+            raise NotFetched(f"the server answered {answer.status_code} {answer.reason}")
         resumed = answer.status_code == 206
         start = have if resumed else 0
         total = start + int(answer.headers.get("Content-Length", 0))
