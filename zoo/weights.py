@@ -48,10 +48,10 @@ def find(file_name: str, address: str, hash: str, folder: str | os.PathLike[str]
         for path in variants(mirror, file_name):
             check_readable(path)
             return path
-    for path in variants(cache_folder(), file_name):
+    for path in variants(keras_folder(), file_name):
         if intact(path, hash if path.name == file_name else ""):
             return path
-    target = cache_folder() / file_name
+    target = keras_folder() / file_name
     try:
         download(address + file_name, target, hash)
     except NotFetched as e:
@@ -76,7 +76,7 @@ def mirror_folder(folder: str | os.PathLike[str] | None) -> Path | None:
     return path
 
 
-def cache_folder() -> Path:
+def keras_folder() -> Path:
     """Where Keras keeps the weights that it fetched."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"

@@ -134,7 +134,7 @@ def pretrained(folder: str | None) -> list[dict[str, Any]]:
     from zoo.table import BACKBONES
 
     mirror = weights.mirror_folder(folder)
-    folders = [f for f in (mirror, weights.cache_folder()) if f is not None]
+    folders = [f for f in (mirror, weights.keras_folder()) if f is not None]
     files = {b.title: b.pretrained.name for b in BACKBONES.values() if b.pretrained}
     here = [title for title, name in files.items()
             if any(next(weights.variants(f, name), None) for f in folders)]
