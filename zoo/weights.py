@@ -5,11 +5,11 @@ that they are HDF5 files that hold something. Files in the cache and downloads m
 that keras.applications states.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import UserError
 from zoo.files import atomic, file_hash, user_errors
@@ -202,24 +202,18 @@ def append(url: str, part: Path) -> bool:
     return size(part) >= total
 
 
-def progress(title: str, start: int, total: int) -> Any:
-    """A context: a function that moves a progress bar on stderr, where that is a terminal."""
-    import contextlib
-
+@contextlib.contextmanager
+def progress(title: str, start: int, total: int) -> Iterator[Callable[[int], None]]:
+    """A function that moves a progress bar on stderr, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-
-    @contextlib.contextmanager
-    def bar() -> Iterator[Any]:
-        with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-                      TimeRemainingColumn(), console=console, transient=True,
-                      disable=not console.is_terminal) as shown:
-            task = shown.add_task(title, total=total or None, completed=start)
-            yield lambda n: shown.advance(task, n)
-
-    return bar()
+    with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+                  TimeRemainingColumn(), console=console, transient=True,
+                  disable=not console.is_terminal) as shown:
+        task = shown.add_task(title, total=total or None, completed=start)
+        yield lambda n: shown.advance(task, n)
 
 
 def sorry(url: str, target: Path, mirror: Path | None, reason: str) -> str:
