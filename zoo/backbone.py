@@ -9,6 +9,9 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.graph import Graph, Node
+from zoo.read import read
+from zoo.rewrite import ungroup
+from zoo.split import join
 
 IMAGENET_VARIANCE = (0.229, 0.224, 0.225)
 
@@ -72,9 +75,6 @@ class Backbone:
         weights: a file of pretrained weights, or None for random ones drawn from ``seed``.
         Raises UserError where ``size`` is below the backbone's minimum or the file is damaged.
         """
-        from zoo.read import read
-        from zoo.rewrite import ungroup
-
         if size < self.minimum:
             raise UserError(f"{self.title} needs pictures of at least {self.minimum} pixels, not "
                             f"{size}: set --size {self.minimum} or more.")
@@ -84,10 +84,9 @@ class Backbone:
         network = ungroup(read(model))
         nodes, arrays = preprocessing(self.preprocessing)
         resize = Node("resize", "resize", ("input",), {"size": [size, size]})
-        from zoo.split import join
-
         front = join(Graph((resize,), {}), Graph(tuple(nodes), arrays))
-        network = rescaled(network) if weights and self.preprocessing == "efficientnet" else network
+        if weights is not None and self.preprocessing == "efficientnet":
+            network = rescaled(network)
         return join(front, network)
 
 

@@ -6,6 +6,7 @@ frozen, and prediction does.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -80,7 +81,8 @@ def absorbed(linear: Node, node: Node, arrays: dict[str, np.ndarray]) -> Node | 
     return replace(linear, arrays=("kernel", "bias"))
 
 
-def scale_and_offset(node: Node, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_offset(node: Node, arrays: Mapping[str, np.ndarray]
+                     ) -> tuple[np.ndarray, np.ndarray]:
     """What a batch norm or an affine node does to its input, in float64."""
     w = {a: arrays[f"{node.name}/{a}"].astype("float64") for a in node.arrays}
     if node.kind == "affine":
