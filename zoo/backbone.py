@@ -13,7 +13,7 @@ from zoo.read import read
 from zoo.rewrite import ungroup
 from zoo.split import join
 
-IMAGENET_VARIANCE = (0.229, 0.224, 0.225)
+IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,14 @@ def preprocessing(kind: str) -> tuple[list[Node], dict[str, np.ndarray]]:
 
 
 def rescaled(network: Graph) -> Graph:
-    """Divide once more by the root of ImageNet's variances, behind the normalization.
+    """Divide by the roots of ImageNet's standard deviations, behind the normalization.
 
-    Keras' EfficientNet (B0 to B7) does so for its ImageNet weights, whose stored "variances"
-    are standard deviations, and for no others.
+    Keras' EfficientNet (B0 to B7) does so for its ImageNet weights, which hold these deviations in
+    the place of variances, and for no others.
     """
     after = "normalization_0"
     extra = Node("imagenet_rescaling", "affine", (after,), {}, ("scale",))
-    scale = 1 / np.sqrt(np.asarray(IMAGENET_VARIANCE, "float32"))
+    scale = 1 / np.sqrt(np.asarray(IMAGENET_DEVIATIONS, "float32"))
     nodes = []
     for node in network.nodes:
         inputs = tuple(extra.name if i == after else i for i in node.inputs)
