@@ -211,10 +211,10 @@ def fill(paths: list[Path], views: Views, view: int, both: Program, step: Step) 
                     step(len(part))
 
 
-def filled(pictures: np.ndarray) -> np.ndarray:
-    """A batch of exactly BATCH pictures, so that nothing is traced twice."""
-    short = BATCH - len(pictures)
-    return np.concatenate([pictures, np.zeros_like(pictures, shape=(short, *pictures.shape[1:]))])
+def filled(rows: np.ndarray, batch: int = BATCH) -> np.ndarray:
+    """Exactly ``batch`` rows, the missing ones zero, so that nothing is traced twice."""
+    short = batch - len(rows)
+    return np.concatenate([rows, np.zeros_like(rows, shape=(short, *rows.shape[1:]))])
 
 
 def rendered(views: Views, view: int, rows: np.ndarray) -> Iterator[np.ndarray]:
