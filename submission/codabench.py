@@ -15,26 +15,22 @@ from typing import Any
 from submission.transport import Refused, Transport, Unreachable
 from zoo.errors import UserError
 
-DEFAULT_HOST = "https://www.codabench.org"
 ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase. Limits are None where it has none; ``seconds`` is its execution time limit."""
+    """One phase. Limits are None where it has none."""
 
     id: int
     name: str
     status: str                     # Previous, Current, Next
     start: str
     end: str
-    seconds: int
-    tasks: int
     per_day: int | None
     per_person: int | None
     used_today: int
     used: int
-    hides_output: bool
 
     @property
     def open(self) -> bool:
@@ -81,7 +77,6 @@ class Row:
     owner: str
     phase: int
     phase_name: str
-    created: str
     parent: int | None
     children: tuple[int, ...]
     has_children: bool
@@ -228,12 +223,10 @@ def _phase(body: dict[str, Any]) -> Phase:
     return Phase(
         id=int(body["id"]), name=str(body.get("name") or ""), status=str(body.get("status") or ""),
         start=str(body.get("start") or ""), end=str(body.get("end") or ""),
-        seconds=int(body.get("execution_time_limit") or 600), tasks=len(body.get("tasks") or []),
         per_day=body.get("max_submissions_per_day") if limited else None,
         per_person=body.get("max_submissions_per_person") if limited else None,
         used_today=int(body.get("used_submissions_per_day") or 0),
-        used=int(body.get("used_submissions_per_person") or 0),
-        hides_output=bool(body.get("hide_output")))
+        used=int(body.get("used_submissions_per_person") or 0))
 
 
 def parse_row(body: dict[str, Any]) -> Row:
@@ -243,7 +236,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         id=int(body["id"]), status=str(body.get("status") or ""),
         details=str(body.get("status_details") or ""), filename=str(body.get("filename") or ""),
         owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
-        phase_name=str(body.get("phase_name") or ""), created=str(body.get("created_when") or ""),
+        phase_name=str(body.get("phase_name") or ""),
         parent=body.get("parent"), children=_children(body.get("children") or []),
         has_children=bool(body.get("has_children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",
