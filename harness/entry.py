@@ -46,7 +46,7 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
 
     from submission.dryrun import dry_run
     from submission.pack import pack
-    from submission.rules import check
+    from submission.rules import check, errors
     from zoo.files import user_errors
 
     classifier = Classifier.load(run.classifier_folder)
@@ -60,9 +60,8 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".packing-") as folder:
             draft = pack(classifier, Path(folder) / out.name, manifest(run), half)
             findings = check(draft)
-            errors = [f for f in findings if f.severity == "error"]
-            if errors:
-                raise UserError(f"The zip breaks a rule and was not kept: {errors[0].sentence}")
+            if broken := errors(findings):
+                raise UserError(f"The zip breaks a rule and was not kept: {broken[0].sentence}")
             sample = run.sample()
             labels = run.predictions()["validation_labels"][sample["position"]]
             report = dry_run(draft, sample["images"], labels)

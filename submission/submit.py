@@ -100,10 +100,10 @@ def require_checked(path: Path) -> None:
     """Raise UserError where the zip breaks a rule that costs the submission."""
     from submission import rules
 
-    errors = [finding for finding in rules.check(path) if finding.severity == "error"]
-    if errors:
-        first = errors[0]
-        raise UserError(f"{path} would fail: {first.sentence} ({first.rule}; {len(errors)} in "
+    found = rules.errors(rules.check(path))
+    if found:
+        first = found[0]
+        raise UserError(f"{path} would fail: {first.sentence} ({first.rule}; {len(found)} in "
                         f"all). {first.remedy} Nothing was sent. `harness check {path}` shows "
                         "all; --force sends it all the same.")
 
