@@ -10,9 +10,8 @@ def update(store: Store) -> list[dict[str, object]]:
     Runs on one data set are forecast together, since they share what was returned.
     """
     from harness.judge.forecast import forecast_runs
-    from submission.ledger import Ledger
 
-    returned = Ledger(store.folder / "ledger.jsonl").scores()
+    returned = store.ledger.scores()
     groups: dict[str, list[Run]] = {}
     for run in store.whole():
         groups.setdefault(run.config["data"]["hash"], []).append(run)

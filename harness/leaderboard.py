@@ -26,9 +26,8 @@ def records(store: Store, select: str = "forecast") -> list[dict[str, Any]]:
     "floor".
     """
     from harness.judge.select import order
-    from submission.ledger import Ledger
 
-    returned = Ledger(store.folder / "ledger.jsonl").scores()
+    returned = store.ledger.scores()
     found = [record(run, returned.get(run.id)) for run in store.whole()]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in found:

@@ -24,8 +24,6 @@ import filelock
 from zoo import files
 from zoo.errors import UserError
 
-DEFAULT_PATH = Path("runs") / "ledger.jsonl"
-
 # What an attempt can be in, in the order of a good one.
 STATES = {
     "begun": "nothing was sent",
@@ -77,7 +75,7 @@ NAMES = {f.name for f in fields(Entry)} - {"attempt", "time", "changed"}
 class Ledger:
     """The file at ``path``; it need not exist."""
 
-    def __init__(self, path: str | os.PathLike[str] = DEFAULT_PATH) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
     def append(self, attempt: str, **facts: Any) -> None:

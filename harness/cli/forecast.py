@@ -71,10 +71,9 @@ def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
     from harness.again import pictures_of
     from harness.data.leaks import check_leak
     from harness.judge.forecast import forecast_runs
-    from submission.ledger import Ledger
 
     if returned is None:
-        returned = list(Ledger(store.folder / "ledger.jsonl").scores().items())
+        returned = list(store.ledger.scores().items())
     groups: dict[str, list[Any]] = {}
     for run in store.whole():
         groups.setdefault(run.config["data"]["hash"], []).append(run)
@@ -93,10 +92,8 @@ def say_honesty(store: Any) -> None:
     """Forecasts that met their score, where there are any."""
     from harness import terminal
     from harness.judge import honesty
-    from submission.ledger import Ledger
 
-    entries = Ledger(store.folder / "ledger.jsonl").entries()
-    rows = honesty.summary(honesty.rows(store.whole(), entries))
+    rows = honesty.summary(honesty.rows(store.whole(), store.ledger.entries()))
     terminal_rows = [{**r, "error": f"{r['error']:.1f}",
                       "inside": None if r["inside"] is None else f"{100 * r['inside']:.0f} %"}
                      for r in rows]

@@ -17,9 +17,7 @@ def attempt(store: Store) -> dict[str, Any] | None:
 
 def section(store: Store) -> dict[str, Any] | None:
     """Every attempt of the ledger, and a figure of those with a forecast and a score."""
-    from submission.ledger import Ledger
-
-    entries = Ledger(store.folder / "ledger.jsonl").entries()
+    entries = store.ledger.entries()
     if not entries:
         return None
     rows = [row(e) for e in reversed(entries)]
