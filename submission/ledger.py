@@ -113,14 +113,13 @@ class Ledger:
                 setattr(entry, name, line[name])
         return list(found.values())
 
-    def scores(self, phase: str | None = None) -> dict[str, float]:
-        """Run -> its newest returned score, of one phase or of any.
+    def scores(self) -> dict[str, float]:
+        """Run -> its newest returned score.
 
         Only shares, 0 to 1: what a platform counts otherwise can't be set against a forecast.
         """
         return {e.run: float(e.score) for e in self.entries()
-                if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1
-                and phase in (None, e.phase)}
+                if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1}
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:
