@@ -19,14 +19,14 @@ def address(image: np.ndarray, side: int = THUMB) -> str:
     return _jpeg(picture)
 
 
-def strip(images: np.ndarray, side: int = STRIP) -> str:
+def strip(images: np.ndarray) -> str:
     """A data: address of pictures uint8 (n, H, W, 3) side by side."""
     from PIL import Image
 
     small = []
     for image in images:
         picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8))
-        picture.thumbnail((side, side))
+        picture.thumbnail((STRIP, STRIP))
         small.append(np.asarray(picture))
     return _jpeg(Image.fromarray(np.concatenate(small, axis=1)))
 
