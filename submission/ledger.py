@@ -1,6 +1,7 @@
 """What was sent and what came back: an append-only file of JSON lines.
 
-    Ledger(path)             .append(attempt, **facts), .entries(), .scores(), .sending()
+    Ledger(path)             .append(attempt, **facts), .record(entry, **facts), .entries(),
+                             .scores(), .sending()
     Entry                    one attempt to submit, folded from its lines
     read_history(path)       run,score pairs from a CSV file
 
@@ -102,6 +103,12 @@ class Ledger:
                     os.close(handle)
                 if new:
                     files.fsync(self.path.parent)
+
+    def record(self, entry: Entry, **facts: Any) -> None:
+        """Append a line about the attempt, and then change ``entry``, which stands for it."""
+        self.append(entry.attempt, **facts)
+        for name, value in facts.items():
+            setattr(entry, name, value)
 
     def entries(self) -> list[Entry]:
         """All attempts, the oldest first."""

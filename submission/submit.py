@@ -242,10 +242,7 @@ def _mark(parcel: Parcel) -> str:
 
 
 def _record(sender: Sender, entry: Entry, **facts: Any) -> None:
-    """Into the ledger first, then into the entry."""
-    sender.ledger.append(entry.attempt, **facts)
-    for name, value in facts.items():
-        setattr(entry, name, value)
+    sender.ledger.record(entry, **facts)
 
 
 def _carry_out(sender: Sender, entry: Entry, parcel: Parcel, competition: Competition,
@@ -333,7 +330,5 @@ def record_outcome(ledger: Ledger, entry: Entry, outcome: Outcome) -> bool:
              "note": note or None}
     if all(getattr(entry, name) == value for name, value in facts.items()):
         return False
-    ledger.append(entry.attempt, **facts)
-    for name, value in facts.items():
-        setattr(entry, name, value)
+    ledger.record(entry, **facts)
     return True
