@@ -49,6 +49,10 @@ class Way(Protocol):
     @property
     def name(self) -> str: ...
 
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        """Whether there is what it goes by beside the suites."""
+        ...
+
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]: ...
 
@@ -88,15 +92,11 @@ def forecast_runs(runs: Sequence[Any], history: History = (), target: np.ndarray
     evidence = [e for e in map(of_run, runs) if e is not None]
     if not evidence:
         return []
-    found = ways()
-    made = found["blind"](evidence)
-    if history:
-        made = found["history"](evidence, history) + made
-    if target is not None:
-        known = {e.name for e in evidence}
-        said = {run.id: probabilities(run, target) for run in runs if run.id in known}
-        made = found["target"](evidence, history, said) + made
-    return [f.record() for f in made]
+    known = {e.name for e in evidence}
+    said = None if target is None else {
+        run.id: probabilities(run, target) for run in runs if run.id in known}
+    return [f.record() for way in reversed(ways().values()) if way.informed(history, said)
+            for f in way(evidence, history, said)]
 
 
 def probabilities(run: Any, images: np.ndarray) -> np.ndarray:

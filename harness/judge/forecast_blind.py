@@ -90,6 +90,9 @@ class Blind:
 
     name: str = "blind"
 
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        return True
+
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:
         believed = prior(evidence)

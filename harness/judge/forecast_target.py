@@ -36,6 +36,9 @@ class Target:
 
     name: str = "target"
 
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        return target is not None
+
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:
         said = {e.name: checked(e, target or {}) for e in evidence}
