@@ -69,8 +69,9 @@ def least(returned: float) -> float:
     Its forecast, which rests on the other runs' scores alone, knows less.
     """
     from harness.judge.forecast_history import PICTURES
+    from harness.judge.pairs import Z90
 
-    return returned - 1.645 * (returned * (1 - returned) / PICTURES) ** 0.5
+    return returned - Z90 * (returned * (1 - returned) / PICTURES) ** 0.5
 
 
 def title(name: str) -> str:

@@ -15,9 +15,9 @@ from harness.augment import FAMILIES, OPERATIONS
 from harness.judge.evidence import Evidence, design, of_run
 from harness.judge.hidden import expected
 from harness.judge.metrics import calibration_error, nll
+from harness.judge.suite import STRENGTHS
 from zoo.table import ROWS
 
-STRENGTHS = (1, 2, 3, 4, 5)
 TEMPERATURES = np.geomspace(0.25, 8, 41)
 NOTICEABLE = 0.5  # points; what costs less is left out
 # Backbones that carry the training pictures' statistics in batch norms.

@@ -13,6 +13,7 @@ from zoo.errors import UserError
 
 CLEAN = "clean"
 LEVELS = 5           # strengths 1..5 are fifths of an operation's range
+STRENGTHS = tuple(range(1, LEVELS + 1))
 LARGEST = 4          # operations in a composition
 # Shares of the budget: untouched pictures, one operation; the rest goes to compositions.
 UNTOUCHED, SINGLE = 0.06, 0.47
@@ -59,7 +60,7 @@ def plan(seed: int, budget: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng([seed, budget])
     clean, single = round(UNTOUCHED * budget), round(SINGLE * budget)
     several = budget - clean - single
-    pairs = [(name, level) for name in OPERATIONS for level in range(1, LEVELS + 1)]
+    pairs = [(name, level) for name in OPERATIONS for level in STRENGTHS]
     dealt = [pairs[i] for i in deal(len(pairs), single, rng)]
     sizes = 2 + deal(LARGEST - 1, several, rng)
     levels = 1 + deal(LEVELS, several, rng)

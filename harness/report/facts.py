@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from harness.judge.metrics import BINS
+from harness.judge.suite import STRENGTHS
 from harness.runs import Run
 from zoo.files import content_hash
 
 SUITE_SEED = 0      # that harness.record draws the suite with
 CURVE_POINTS = 120  # longer learning curves are thinned out to this
-STRENGTHS = (1, 2, 3, 4, 5)
 CURVES = ("train_loss", "validation_loss", "augmented_loss", "validation_accuracy",
           "augmented_accuracy")
 
