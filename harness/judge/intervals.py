@@ -1,6 +1,5 @@
 """Intervals: what sampling adds, and what a few returned scores allow to promise."""
 
-
 import math
 
 import numpy as np
