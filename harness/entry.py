@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from harness.runs import Run, Store
 from zoo.adapt import adapts
 from zoo.classifier import Classifier
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from submission.dryrun import DryRun
 
 AGREE = 0.99  # share of pictures on which zip and harness must name the same class
 
@@ -72,7 +75,7 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
                                "dry_run": report.to_json()})
 
 
-def compare(classifier: Classifier, images: np.ndarray, labels: np.ndarray, report: Any
+def compare(classifier: Classifier, images: np.ndarray, labels: np.ndarray, report: "DryRun"
             ) -> dict[str, float]:
     """Accuracy of zip and harness on the same pictures. Raises UserError where they differ."""
     if not report.ok:

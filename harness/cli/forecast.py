@@ -1,11 +1,15 @@
 """harness forecast: what the hidden test will say."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
+    from harness.runs import Run, Store
 
 
 @click.command()
@@ -57,15 +61,15 @@ def command(target: Path | None, history: Path | None, runs: str, images_key: st
     terminal.next_command(options.command_line("submission", runs=runs))
 
 
-def pictures(target: Path, images_key: str) -> Any:
-    """The target's pictures, a Dataset; labels that its file may have are not looked at."""
+def pictures(target: Path, images_key: str) -> "Dataset":
+    """The target's pictures; labels that its file may have are not looked at."""
     from harness.data.sources import load
     from harness.prepare import judgeable
 
     return judgeable(load(str(target), images_key, images_key, labelled=False), str(target))
 
 
-def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
+def asked(store: "Store", returned: list[tuple[str, float]] | None, target: "Dataset | None"
           ) -> list[dict[str, Any]]:
     """Forecasts from files; nothing is kept. Raises UserError where a run knows the target."""
     from harness.again import pictures_of
@@ -74,7 +78,7 @@ def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
 
     if returned is None:
         returned = list(store.ledger.scores().items())
-    groups: dict[str, list[Any]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in store.whole():
         groups.setdefault(run.config["data"]["hash"], []).append(run)
     made: list[dict[str, Any]] = []
@@ -88,7 +92,7 @@ def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
     return made
 
 
-def say_honesty(store: Any) -> None:
+def say_honesty(store: "Store") -> None:
     """Forecasts that met their score, where there are any."""
     from harness import terminal
     from harness.judge import honesty

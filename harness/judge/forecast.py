@@ -11,11 +11,14 @@ numpy out: no store is needed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from harness.judge.evidence import Evidence, of_run
+
+if TYPE_CHECKING:
+    from harness.runs import Run
 
 History = Sequence[tuple[str, float]]
 
@@ -82,7 +85,7 @@ def target(evidence: Sequence[Evidence], probabilities: Mapping[str, np.ndarray]
     return ways()["target"](evidence, (), probabilities)
 
 
-def forecast_runs(runs: Sequence[Any], history: History = (), target: np.ndarray | None = None
+def forecast_runs(runs: Sequence["Run"], history: History = (), target: np.ndarray | None = None
                   ) -> list[dict[str, Any]]:
     """Records of forecasts of ``harness.runs.Run``s on one data set, the best-informed way first.
 
@@ -99,7 +102,7 @@ def forecast_runs(runs: Sequence[Any], history: History = (), target: np.ndarray
             for f in way(evidence, history, said)]
 
 
-def probabilities(run: Any, images: np.ndarray) -> np.ndarray:
+def probabilities(run: "Run", images: np.ndarray) -> np.ndarray:
     """What a run's classifier says of pictures: float32 (n, K)."""
     from zoo.classifier import Classifier
 
