@@ -1,6 +1,6 @@
 """Forecasts of all finished runs, written into their folders."""
 
-from harness.runs import Run, Store
+from harness.runs import Store
 from zoo.files import write_json
 
 
@@ -12,11 +12,8 @@ def update(store: Store) -> list[dict[str, object]]:
     from harness.judge.forecast import forecast_runs
 
     returned = store.ledger.scores()
-    groups: dict[str, list[Run]] = {}
-    for run in store.whole():
-        groups.setdefault(run.config["data"]["hash"], []).append(run)
     made: list[dict[str, object]] = []
-    for runs in groups.values():
+    for runs in store.by_data():
         history = [(run.id, returned[run.id]) for run in runs if run.id in returned]
         records = forecast_runs(runs, history)
         for run in runs:

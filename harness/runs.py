@@ -144,6 +144,13 @@ class Store:
                 warn(f"{run.id} is left out. {e}")
         return found
 
+    def by_data(self) -> list[list[Run]]:
+        """The runs that :meth:`whole` gives, those on one data set together."""
+        groups: dict[str, list[Run]] = {}
+        for run in self.whole():
+            groups.setdefault(run.config["data"]["hash"], []).append(run)
+        return list(groups.values())
+
     def run(self, id: str) -> Run:
         """The finished run of this id, or of the only id that begins like this."""
         runs = self.finished()

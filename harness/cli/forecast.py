@@ -9,7 +9,7 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset
-    from harness.runs import Run, Store
+    from harness.runs import Store
 
 
 @click.command()
@@ -78,11 +78,8 @@ def asked(store: "Store", returned: list[tuple[str, float]] | None, target: "Dat
 
     if returned is None:
         returned = list(store.ledger.scores().items())
-    groups: dict[str, list[Run]] = {}
-    for run in store.whole():
-        groups.setdefault(run.config["data"]["hash"], []).append(run)
     made: list[dict[str, Any]] = []
-    for runs in groups.values():
+    for runs in store.by_data():
         ids = {run.id for run in runs}
         if target is not None:
             known = pictures_of(runs[0])
