@@ -1,8 +1,10 @@
 """The leaderboard: one record a finished run, and leaderboard.md made from the records."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import terminal
 from harness.runs import Run, Store
 from zoo.files import write_text
 from zoo.table import BACKBONES
@@ -92,6 +94,11 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
     words["parameters"] = f"{row['parameters'] / 1e6:.1f} M"
     words["milliseconds"] = f"{row['milliseconds']:.1f}"
     return {k: words[k] if k in words else str(row[k]) for k in COLUMNS}
+
+
+def print_records(rows: Sequence[dict[str, Any]], keys: Sequence[str], title: str) -> None:
+    """Print records as a table with the columns ``keys`` of COLUMNS."""
+    terminal.print_table([shown(row) for row in rows], {key: COLUMNS[key] for key in keys}, title)
 
 
 def write(store: Store, path: str | Path = "leaderboard.md") -> None:

@@ -112,7 +112,7 @@ def finish(store: "Store", done: list["Run"], track: tuple[str, ...], json_path:
 
     ids = {run.id for run in done}
     rows = [r for r in leaderboard.records(store) if r["run"] in ids]
-    terminal.print_table([leaderboard.shown(r) for r in rows], CLOSING, title="Best first")
+    leaderboard.print_records(rows, CLOSING, "Best first")
     times = [{"run": r["run"], **store.run(r["run"]).environment["seconds"]} for r in rows]
     terminal.print_table(times, {k: k for k in dict.fromkeys(k for t in times for k in t)},
                          title="Seconds by stage")
@@ -139,7 +139,6 @@ def log(store: "Store", done: list["Run"], track: tuple[str, ...]) -> None:
                 write_text(mark, "")
 
 
-CLOSING = {"rank": "#", "backbone": "backbone", "weights": "weights", "protocol": "protocol",
-           "validation": "validation", "test": "test", "gap": "gap", "forecast": "forecast",
-           "interval": "90 % interval", "worst class": "worst class", "milliseconds": "ms/image",
-           "run": "run"}
+# The columns of the closing table.
+CLOSING = ("rank", "backbone", "weights", "protocol", "validation", "test", "gap", "forecast",
+           "interval", "worst class", "milliseconds", "run")
