@@ -174,7 +174,7 @@ def find_weights(name: str) -> Path | None:
     from zoo.table import backbone
 
     file = backbone(name).pretrained
-    folders = [f for f in (os.environ.get(weights.MIRROR), weights.cache_folder()) if f]
+    folders = [f for f in (os.environ.get(weights.MIRROR), weights.keras_folder()) if f]
     found = [p for f in folders for p in weights.variants(Path(f), file.name)] if file else []
     return found[0] if found else None
 

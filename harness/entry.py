@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from harness.runs import Run, Store
 from zoo.adapt import adapts
 from zoo.classifier import Classifier
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from submission.dryrun import DryRun
 
 AGREE = 0.99  # share of pictures on which zip and harness must name the same class
 
@@ -46,7 +49,7 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
 
     from submission.dryrun import dry_run
     from submission.pack import pack
-    from submission.rules import check
+    from submission.rules import check, errors
     from zoo.files import user_errors
 
     classifier = Classifier.load(run.classifier_folder)
@@ -60,9 +63,8 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".packing-") as folder:
             draft = pack(classifier, Path(folder) / out.name, manifest(run), half)
             findings = check(draft)
-            errors = [f for f in findings if f.severity == "error"]
-            if errors:
-                raise UserError(f"The zip breaks a rule and was not kept: {errors[0].sentence}")
+            if broken := errors(findings):
+                raise UserError(f"The zip breaks a rule and was not kept: {broken[0].sentence}")
             sample = run.sample()
             labels = run.predictions()["validation_labels"][sample["position"]]
             report = dry_run(draft, sample["images"], labels)
@@ -73,7 +75,7 @@ def make(run: Run, out: Path, half: bool = False) -> Entry:
                                "dry_run": report.to_json()})
 
 
-def compare(classifier: Classifier, images: np.ndarray, labels: np.ndarray, report: Any
+def compare(classifier: Classifier, images: np.ndarray, labels: np.ndarray, report: "DryRun"
             ) -> dict[str, float]:
     """Accuracy of zip and harness on the same pictures. Raises UserError where they differ."""
     if not report.ok:

@@ -1,6 +1,6 @@
 """Forecasts of all finished runs, written into their folders."""
 
-from harness.runs import Run, Store
+from harness.runs import Store
 from zoo.files import write_json
 
 
@@ -10,14 +10,10 @@ def update(store: Store) -> list[dict[str, object]]:
     Runs on one data set are forecast together, since they share what was returned.
     """
     from harness.judge.forecast import forecast_runs
-    from submission.ledger import Ledger
 
-    returned = Ledger(store.folder / "ledger.jsonl").scores()
-    groups: dict[str, list[Run]] = {}
-    for run in store.whole():
-        groups.setdefault(run.config["data"]["hash"], []).append(run)
+    returned = store.ledger.scores()
     made: list[dict[str, object]] = []
-    for runs in groups.values():
+    for runs in store.by_data():
         history = [(run.id, returned[run.id]) for run in runs if run.id in returned]
         records = forecast_runs(runs, history)
         for run in runs:

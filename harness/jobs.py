@@ -20,7 +20,7 @@ from harness.seats import Seats, take
 from harness.sweep import Spec, configuration, run_job, words
 from harness.training import cache as caches
 from harness.training.cache import Cache
-from zoo.device import release
+from zoo.device import free_memory, release
 from zoo.errors import UserError
 
 MEMORY = 3 << 30  # bytes that a job needs beside the pictures: TensorFlow, a batch, a network
@@ -79,20 +79,10 @@ def in_processes(specs: list[Spec], prepared: Prepared, store: Store, cache: Cac
 def affordable(jobs: int) -> int:
     """``jobs``, or as many as the free memory allows."""
     free = free_memory()
-    most = jobs if free is None else max(1, free // MEMORY)
-    if most < jobs:
-        terminal.say(f"The free memory ({free / 1e9:.1f} GB) does for {most} jobs at a time.")
-    return min(jobs, most)
-
-
-def free_memory() -> Any:
-    """Bytes that programs can still have, or None where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    found = [line.split() for line in lines if line.startswith("MemAvailable")]
-    return int(found[0][1]) << 10 if found else None
+    if free is None or (most := max(1, free // MEMORY)) >= jobs:
+        return jobs
+    terminal.say(f"The free memory ({free / 1e9:.1f} GB) does for {most} jobs at a time.")
+    return most
 
 
 def in_this_process(spec: Spec, prepared: Prepared, store: Store, cache: Cache, threads: int,

@@ -1,8 +1,10 @@
 """The leaderboard: one record a finished run, and leaderboard.md made from the records."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import terminal
 from harness.runs import Run, Store
 from zoo.files import write_text
 from zoo.table import BACKBONES
@@ -26,9 +28,8 @@ def records(store: Store, select: str = "forecast") -> list[dict[str, Any]]:
     "floor".
     """
     from harness.judge.select import order
-    from submission.ledger import Ledger
 
-    returned = Ledger(store.folder / "ledger.jsonl").scores()
+    returned = store.ledger.scores()
     found = [record(run, returned.get(run.id)) for run in store.whole()]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in found:
@@ -70,8 +71,9 @@ def least(returned: float) -> float:
     Its forecast, which rests on the other runs' scores alone, knows less.
     """
     from harness.judge.forecast_history import PICTURES
+    from harness.judge.pairs import Z90
 
-    return returned - 1.645 * (returned * (1 - returned) / PICTURES) ** 0.5
+    return returned - Z90 * (returned * (1 - returned) / PICTURES) ** 0.5
 
 
 def title(name: str) -> str:
@@ -92,6 +94,11 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
     words["parameters"] = f"{row['parameters'] / 1e6:.1f} M"
     words["milliseconds"] = f"{row['milliseconds']:.1f}"
     return {k: words[k] if k in words else str(row[k]) for k in COLUMNS}
+
+
+def print_records(rows: Sequence[dict[str, Any]], keys: Sequence[str], title: str) -> None:
+    """Print records as a table with the columns ``keys`` of COLUMNS."""
+    terminal.print_table([shown(row) for row in rows], {key: COLUMNS[key] for key in keys}, title)
 
 
 def write(store: Store, path: str | Path = "leaderboard.md") -> None:

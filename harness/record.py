@@ -66,7 +66,7 @@ def stress(members: list[Classifier], fold: np.ndarray, index: np.ndarray, job: 
     from harness.judge.suite import make_suite
 
     suite = make_suite(job.dataset.images[index], job.dataset.labels[index], job.protocol.policy,
-                       seed=0, budget=job.protocol.suite)
+                       job.protocol.suite)
     probabilities = np.empty((len(suite.images), len(job.dataset.class_names)), "float32")
     with terminal.progress(len(suite.images), f"{job.backbone.title}: stress suite") as bar:
         for k, member in enumerate(members):

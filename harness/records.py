@@ -74,13 +74,14 @@ def amounts(value: Any) -> bool:
     return isinstance(value, list) and all(map(amount, value))
 
 
-def optional(check: Check) -> Check:
-    return lambda value: value is None or check(value)
+def seconds(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(amount, value.values()))
 
 
 WORST = {"name": word, "recall": share, "precision": share}
 JUDGED = {"accuracy": share, "worst_class": WORST}
-# name: its known fields; a dict for a record in the record, a list for many of a kind
+# name: its known fields; a dict for a record in the record, a list for many of a kind, a tuple for
+# what may be None as well
 SHAPES: dict[str, Any] = {
     "config": {"backbone": word, "weights": {"origin": word}, "protocol": {"name": word},
                "data": {"hash": word, "name": word, "provenance": word, "classes": words},
@@ -88,9 +89,9 @@ SHAPES: dict[str, Any] = {
                            "drop": positions},
                "folds": whole, "seed": whole, "identity": word, "members": words,
                "shares": amounts, "of": word},
-    "metrics": {"validation": JUDGED, "test": optional, "suite": {"all": optional(share)},
+    "metrics": {"validation": JUDGED, "test": (JUDGED, None), "suite": {"all": (share, None)},
                 "parameters": whole, "milliseconds": amount},
-    "environment": {"seconds": dict},
+    "environment": {"seconds": seconds},
     "history": [{}],
     "forecast": [{"run": word, "way": word, "forecast": share, "low": share, "high": share}],
 }
@@ -118,9 +119,9 @@ def recorded(value: Any, path: Path) -> Any:
 
 def check(value: Any, shape: Any, path: Path, name: str) -> None:
     """Raise UserError where ``value``, which is there, isn't of this shape."""
-    if shape is optional:
+    if isinstance(shape, tuple):
         if value is not None:
-            check(value, JUDGED, path, name)
+            check(value, shape[0], path, name)
     elif isinstance(shape, list):
         refuse(not isinstance(value, list), path, name)
         for one in value:
@@ -129,8 +130,6 @@ def check(value: Any, shape: Any, path: Path, name: str) -> None:
         refuse(not isinstance(value, dict), path, name)
         for key in shape.keys() & value.keys():
             check(value[key], shape[key], path, f"{name}: {key}")
-    elif shape is dict:
-        refuse(not isinstance(value, dict) or not all(map(amount, value.values())), path, name)
     else:
         refuse(not shape(value), path, name)
 

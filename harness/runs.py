@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.records import MEND, check_arrays, read_record, refuse, require
 from zoo.errors import UserError, did_you_mean
 from zoo.files import content_hash, write_text
+
+if TYPE_CHECKING:
+    from submission.ledger import Ledger
 
 DONE = "done"
 
@@ -115,6 +118,13 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str] = "runs") -> None:
         object.__setattr__(self, "folder", Path(folder).expanduser())
 
+    @property
+    def ledger(self) -> "Ledger":
+        """What was sent and what came back: a file beside the runs."""
+        from submission.ledger import Ledger
+
+        return Ledger(self.folder / "ledger.jsonl")
+
     def finished(self) -> list[Run]:
         """Finished runs, oldest first."""
         if not self.folder.is_dir():
@@ -133,6 +143,13 @@ class Store:
             except UserError as e:
                 warn(f"{run.id} is left out. {e}")
         return found
+
+    def by_data(self) -> list[list[Run]]:
+        """The runs that :meth:`whole` gives, those on one data set together."""
+        groups: dict[str, list[Run]] = {}
+        for run in self.whole():
+            groups.setdefault(run.config["data"]["hash"], []).append(run)
+        return list(groups.values())
 
     def run(self, id: str) -> Run:
         """The finished run of this id, or of the only id that begins like this."""

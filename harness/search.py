@@ -74,7 +74,7 @@ class Objective:
         self.number_type = number_type()
         held = self.fold[1]
         suite = make_suite(self.data.images[held], self.data.labels[held], spec.protocol.policy,
-                           seed=0, budget=spec.protocol.suite)
+                           spec.protocol.suite)
         distorted = suite.operation != "clean"
         self.suite = Dataset(suite.images[distorted], suite.label[distorted],
                              self.data.class_names, "stress suite")

@@ -74,7 +74,7 @@ def greedy(job: Job, graphs: list[Graph]) -> list[int]:
 
     held = job.folds[0][1]
     suite = make_suite(job.dataset.images[held], job.dataset.labels[held], job.protocol.policy,
-                       seed=0, budget=job.protocol.suite)
+                       job.protocol.suite)
     rows = suite.operation != "clean"
 
     def accuracy(chosen: list[int]) -> float:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from submission.pack import entry
 from zoo.errors import UserError
 from zoo.files import atomic
 
 PROGRAMS = Path(__file__).parent / "programs"
-EPOCH = (1980, 1, 1, 0, 0, 0)
 IMAGE = "tensorflow/tensorflow:2.17.0"  # brings Keras 3.4.1
 LIMIT = 600             # seconds a submission may take, the platform's own default
 
@@ -251,7 +251,6 @@ def npy(array: np.ndarray) -> bytes:
 
 
 def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    info = zipfile.ZipInfo(name, EPOCH)
-    info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 3
-    info.external_attr = 0o644 << 16
+    info = entry(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(info, content)

@@ -16,27 +16,23 @@ from urllib.parse import parse_qsl, urlsplit
 from submission.transport import Transport
 from zoo.errors import UserError
 
-DEFAULT_HOST = "https://www.codabench.org"
 ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
 MOST_PAGES = 1000                   # of a list
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase. Limits are None where it has none; ``seconds`` is its execution time limit."""
+    """One phase. Limits are None where it has none."""
 
     id: int
     name: str
     status: str                     # Previous, Current, Next
     start: str
     end: str
-    seconds: int
-    tasks: int
     per_day: int | None
     per_person: int | None
     used_today: int
     used: int
-    hides_output: bool
 
     @property
     def open(self) -> bool:
@@ -84,7 +80,6 @@ class Row:
     owner: str
     phase: int
     phase_name: str
-    created: str
     parent: int | None
     children: tuple[int, ...]
     has_children: bool
@@ -255,11 +250,9 @@ def _phase(body: dict[str, Any]) -> Phase:
     return Phase(
         id=int(body["id"]), name=str(body.get("name") or ""), status=str(body.get("status") or ""),
         start=str(body.get("start") or ""), end=str(body.get("end") or ""),
-        seconds=int(body.get("execution_time_limit") or 600), tasks=len(body.get("tasks") or []),
         per_day=per_day, per_person=per_person,
         used_today=int(body.get("used_submissions_per_day") or 0),
-        used=int(body.get("used_submissions_per_person") or 0),
-        hides_output=bool(body.get("hide_output")))
+        used=int(body.get("used_submissions_per_person") or 0))
 
 
 def parse_row(body: dict[str, Any]) -> Row:
@@ -269,7 +262,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         id=int(body["id"]), status=str(body.get("status") or ""),
         details=str(body.get("status_details") or ""), filename=str(body.get("filename") or ""),
         owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
-        phase_name=str(body.get("phase_name") or ""), created=str(body.get("created_when") or ""),
+        phase_name=str(body.get("phase_name") or ""),
         parent=body.get("parent") or None, children=_children(body.get("children") or []),
         has_children=bool(body.get("has_children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",

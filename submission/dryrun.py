@@ -19,13 +19,13 @@ import numpy as np
 
 from submission import confined, runtimes
 from submission.archive import Archive
+from submission.bundle import PROGRAMS
 from submission.confined import Ended
 from submission.dryrun_rules import RULES
 from submission.rule import Finding, errors, find
 from zoo.errors import UserError
 from zoo.files import file_hash, read_json
 
-PROGRAMS = Path(__file__).parent / "programs"
 PROBED = 48             # pictures that the probe uses
 LARGE = 5.0            # seconds that its large batch may take, about
 STAND_INS = 64          # pictures, where the user gave none

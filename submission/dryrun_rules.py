@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from submission.dryrun import Facts
 
 SLOW = 0.5              # of the limit
+SLOW_START = 60.0       # seconds
+TELLING = 20            # pictures that are hardly all of one class
 SAME = {"again": "run twice", "reversed": "in reversed order", "read-only": "read-only",
         "float32": "as float32", "float64": "as float64"}
 
@@ -118,12 +120,13 @@ def network(f: "Facts") -> Iterator[str]:
 
 def constant(f: "Facts") -> Iterator[str]:
     labels = f.report.predictions
-    if f.given and labels is not None and len(labels) >= 20 and len(set(labels.tolist())) == 1:
+    if f.given and labels is not None and len(labels) >= TELLING \
+            and len(set(labels.tolist())) == 1:
         yield f"All {len(labels)} pictures get the label {labels[0]}."
 
 
 def slow_start(f: "Facts") -> Iterator[str]:
-    if f.report.seconds.get("start", 0.0) > 60:
+    if f.report.seconds.get("start", 0.0) > SLOW_START:
         yield f"The model takes {f.report.seconds['start']:.0f} s to load."
 
 

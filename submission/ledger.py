@@ -1,6 +1,7 @@
 """What was sent and what came back: an append-only file of JSON lines.
 
-    Ledger(path)             .append(attempt, **facts), .entries(), .scores(), .sending()
+    Ledger(path)             .append(attempt, **facts), .record(entry, **facts), .entries(),
+                             .scores(), .sending()
     Entry                    one attempt to submit, folded from its lines
     read_history(path)       run,score pairs from a CSV file
 
@@ -23,8 +24,6 @@ import filelock
 
 from zoo import files
 from zoo.errors import UserError
-
-DEFAULT_PATH = Path("runs") / "ledger.jsonl"
 
 # What an attempt can be in, in the order of a good one.
 STATES = {
@@ -83,7 +82,7 @@ NAMES = {f.name for f in fields(Entry)} - {"attempt", "time", "changed"}
 class Ledger:
     """The file at ``path``; it need not exist."""
 
-    def __init__(self, path: str | os.PathLike[str] = DEFAULT_PATH) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
     def append(self, attempt: str, **facts: Any) -> None:
@@ -111,6 +110,12 @@ class Ledger:
                 if new:
                     files.fsync(self.path.parent)
 
+    def record(self, entry: Entry, **facts: Any) -> None:
+        """Append a line about the attempt, and then change ``entry``, which stands for it."""
+        self.append(entry.attempt, **facts)
+        for name, value in facts.items():
+            setattr(entry, name, value)
+
     def entries(self) -> list[Entry]:
         """All attempts, the oldest first."""
         found: dict[str, Entry] = {}
@@ -121,14 +126,13 @@ class Ledger:
                 setattr(entry, name, line[name])
         return list(found.values())
 
-    def scores(self, phase: str | None = None) -> dict[str, float]:
-        """Run -> its newest returned score, of one phase or of any.
+    def scores(self) -> dict[str, float]:
+        """Run -> its newest returned score.
 
         Only shares, 0 to 1: what a platform counts otherwise can't be set against a forecast.
         """
         return {e.run: float(e.score) for e in self.entries()
-                if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1
-                and phase in (None, e.phase)}
+                if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1}
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:

@@ -14,7 +14,6 @@ import numpy as np
 from zoo import graph as graphs
 from zoo.classifier import TTA, Classifier
 from zoo.files import atomic, plain
-from zoo.graph import Graph
 from zoo.rewrite import fast
 from zoo.versions import version
 
@@ -29,11 +28,10 @@ def pack(classifier: Classifier, out: str | os.PathLike[str], manifest: Mapping[
     """Write the submission of ``classifier`` to ``out`` and return its path.
 
     manifest: what the caller knows (run, seeds, hash of the data, protocol, forecast); hashes
-    of the files, versions and the model's own facts are added. half: store kernels as float16;
-    :func:`effect_of_half` says what that costs. Raises UserError where ``out`` can't be written.
+    of the files, versions and the model's own facts are added. half: store kernels as float16.
+    Raises UserError where ``out`` can't be written.
     """
     out = Path(out)
-    classifier = halved(classifier) if half else classifier
     with atomic(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         hashes = {"model.py": add(archive, "model.py", model_source().encode())}
         for i, graph in enumerate(classifier.graphs):
@@ -75,7 +73,7 @@ def add_arrays(archive: zipfile.ZipFile, name: str, arrays: Mapping[str, np.ndar
         hashing = Hashing(f)
         with zipfile.ZipFile(hashing, "w") as npz:  # type: ignore[call-overload]
             for key in sorted(arrays):
-                array = halved_array(arrays[key]) if half else arrays[key]
+                array = halved(arrays[key]) if half else arrays[key]
                 with npz.open(entry(f"{key}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.ascontiguousarray(array),
                                               allow_pickle=False)
@@ -105,32 +103,13 @@ def entry(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def halved_array(array: np.ndarray) -> np.ndarray:
+def halved(array: np.ndarray) -> np.ndarray:
     """float16, where the array is worth it (more than one axis) and none of it overflows."""
     if array.ndim < 2 or array.dtype != np.float32:
         return array
     with np.errstate(over="ignore"):
         small = array.astype("float16")
     return small if np.isfinite(small).all() else array
-
-
-def halved(classifier: Classifier) -> Classifier:
-    """The classifier as it will be after its kernels have gone through float16."""
-    members = []
-    for graph in classifier.graphs:
-        graph = fast(graph)
-        arrays = {k: halved_array(a).astype("float32") for k, a in graph.arrays.items()}
-        members.append(Graph(graph.nodes, arrays))
-    return Classifier(tuple(members), classifier.class_names, classifier.tta,
-                      classifier.shares)
-
-
-def effect_of_half(classifier: Classifier, images: np.ndarray) -> dict[str, float]:
-    """What float16 kernels change on ``images``: labels (a share) and probabilities (largest)."""
-    before, after = classifier.predict(images), halved(classifier).predict(images)
-    changed = before.argmax(1) != after.argmax(1)
-    return {"labels_changed": float(changed.mean()) if len(changed) else 0.0,
-            "largest_probability_change": float(np.abs(before - after).max(initial=0.0))}
 
 
 def model_source() -> str:

@@ -23,6 +23,7 @@ from submission.unpack import TooLarge
 from zoo.errors import UserError
 
 PIECE = 2**20
+UPLOADS, DOWNLOADS = 4, 3                  # tries of each
 MOVED = {301, 302, 303, 307, 308}
 Progress = Callable[[int, int], None]       # bytes sent so far, bytes in all
 
@@ -59,14 +60,14 @@ class Body:
 
 
 def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda sent, size: None,
-           tries: int = 4, pause: float = 1.0) -> None:
+           pause: float = 1.0) -> None:
     """PUT the file to a presigned address. A second PUT replaces the first, so it is tried again.
 
     Raises UserError where storage refuses, where the file changed meanwhile, and Unreachable
-    after ``tries`` dropped connections.
+    after UPLOADS dropped connections.
     """
     reason = ""
-    for turn in range(tries):
+    for turn in range(UPLOADS):
         if turn:
             time.sleep(min(pause * 2 ** (turn - 1), 30.0))
         try:
@@ -82,7 +83,7 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
         if status < 500 and status not in (408, 429):
             break
     else:
-        raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {tries} times: "
+        raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {UPLOADS} times: "
                           f"{reason}. Nothing was submitted; run the same command again.")
     raise UserError(f"The storage at {_host(address)} refuses the upload of {path.name}: {reason}. "
                     "Nothing was submitted; run the same command again.")
@@ -159,22 +160,22 @@ def _open(address: str) -> requests.Response:
     raise Unreachable(f"The storage at {_host(address)} redirects in circles.")
 
 
-def download(address: str, limit: int, *, tries: int = 3, pause: float = 1.0) -> bytes:
+def download(address: str, limit: int, *, pause: float = 1.0) -> bytes:
     """The content at a presigned address; at most ``limit`` bytes."""
     file = io.BytesIO()
-    save(address, file, limit, tries=tries, pause=pause)
+    save(address, file, limit, pause=pause)
     return file.getvalue()
 
 
-def save(address: str, file: IO[bytes], limit: int, *, tries: int = 3, pause: float = 1.0) -> None:
+def save(address: str, file: IO[bytes], limit: int, *, pause: float = 1.0) -> None:
     """Write the content at a presigned address into an empty file; at most ``limit`` bytes."""
-    for turn in range(tries):
+    for turn in range(DOWNLOADS):
         try:
             for piece in pieces(address, limit):
                 file.write(piece)
             return
         except Unreachable:
-            if turn == tries - 1:
+            if turn == DOWNLOADS - 1:
                 raise
             file.seek(0)
             file.truncate()

@@ -101,10 +101,10 @@ def require_checked(path: Path) -> None:
     """Raise UserError where the zip breaks a rule that costs the submission."""
     from submission import rules
 
-    errors = [finding for finding in rules.check(path) if finding.severity == "error"]
-    if errors:
-        first = errors[0]
-        raise UserError(f"{path} would fail: {first.sentence} ({first.rule}; {len(errors)} in "
+    found = rules.errors(rules.check(path))
+    if found:
+        first = found[0]
+        raise UserError(f"{path} would fail: {first.sentence} ({first.rule}; {len(found)} in "
                         f"all). {first.remedy} Nothing was sent. `harness check {path}` shows "
                         "all; --force sends it all the same.")
 
@@ -248,10 +248,7 @@ def _mark(parcel: Parcel) -> str:
 
 
 def _record(sender: Sender, entry: Entry, **facts: Any) -> None:
-    """Into the ledger first, then into the entry."""
-    sender.ledger.append(entry.attempt, **facts)
-    for name, value in facts.items():
-        setattr(entry, name, value)
+    sender.ledger.record(entry, **facts)
 
 
 def _carry_out(sender: Sender, entry: Entry, parcel: Parcel, competition: Competition,
@@ -343,7 +340,5 @@ def record_outcome(ledger: Ledger, entry: Entry, outcome: Outcome) -> bool:
         facts |= {"score": outcome.score, "scores": dict(outcome.scores)}
     if all(getattr(entry, name) == value for name, value in facts.items()):
         return False
-    ledger.append(entry.attempt, **facts)
-    for name, value in facts.items():
-        setattr(entry, name, value)
+    ledger.record(entry, **facts)
     return True

@@ -92,8 +92,7 @@ def _entry_of(row: Row, entries: list[Entry]) -> Entry | None:
 def _update(ledger: Ledger, entry: Entry, row: Row, outcome: Outcome) -> str:
     found = entry.submission is None
     if found:
-        ledger.append(entry.attempt, submission=row.id, state="sent")
-        entry.submission, entry.state = row.id, "sent"
+        ledger.record(entry, submission=row.id, state="sent")
     return "updated" if record_outcome(ledger, entry, outcome) or found else "unchanged"
 
 
@@ -106,9 +105,7 @@ def _add(client: Client, ledger: Ledger, competition: Competition, user: str, ro
     if parcel:
         facts |= parcel.facts()
     entry = Entry(uuid.uuid4().hex[:12])
-    ledger.append(entry.attempt, **facts)
-    for name, value in facts.items():
-        setattr(entry, name, value)
+    ledger.record(entry, **facts)
     record_outcome(ledger, entry, outcome)
     return entry
 
@@ -135,14 +132,11 @@ def _absent(client: Client, ledger: Ledger, entry: Entry, young: bool) -> Change
         return Change(entry, "too new to tell")
     if entry.submission is None:
         if entry.state == "sending":
-            facts = {"state": "uploaded", "note": "no submission exists"}
-            ledger.append(entry.attempt, **facts)
-            entry.state, entry.note = facts["state"], facts["note"]
+            ledger.record(entry, state="uploaded", note="no submission exists")
         return Change(entry, "not sent")
     if entry.state == "gone" or not _deleted(client, entry.submission):
         return Change(entry, "unchanged")
-    ledger.append(entry.attempt, state="gone", note="the platform no longer has it")
-    entry.state = "gone"
+    ledger.record(entry, state="gone", note="the platform no longer has it")
     return Change(entry, "gone")
 
 

@@ -9,8 +9,11 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.graph import Graph, Node
+from zoo.read import read
+from zoo.rewrite import ungroup
+from zoo.split import join
 
-IMAGENET_VARIANCE = (0.229, 0.224, 0.225)
+IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,6 @@ class Backbone:
         weights: a file of pretrained weights, or None for random ones drawn from ``seed``.
         Raises UserError where ``size`` is below the backbone's minimum or the file is damaged.
         """
-        from zoo.read import read
-        from zoo.rewrite import ungroup
-
         if size < self.minimum:
             raise UserError(f"{self.title} needs pictures of at least {self.minimum} pixels, not "
                             f"{size}: set --size {self.minimum} or more.")
@@ -84,10 +84,9 @@ class Backbone:
         network = ungroup(read(model))
         nodes, arrays = preprocessing(self.preprocessing)
         resize = Node("resize", "resize", ("input",), {"size": [size, size]})
-        from zoo.split import join
-
         front = join(Graph((resize,), {}), Graph(tuple(nodes), arrays))
-        network = rescaled(network) if weights and self.preprocessing == "efficientnet" else network
+        if weights is not None and self.preprocessing == "efficientnet":
+            network = rescaled(network)
         return join(front, network)
 
 
@@ -141,14 +140,14 @@ def preprocessing(kind: str) -> tuple[list[Node], dict[str, np.ndarray]]:
 
 
 def rescaled(network: Graph) -> Graph:
-    """Divide once more by the root of ImageNet's variances, behind the normalization.
+    """Divide by the roots of ImageNet's standard deviations, behind the normalization.
 
-    Keras' EfficientNet (B0 to B7) does so for its ImageNet weights, whose stored "variances"
-    are standard deviations, and for no others.
+    Keras' EfficientNet (B0 to B7) does so for its ImageNet weights, which hold these deviations in
+    the place of variances, and for no others.
     """
     after = "normalization_0"
     extra = Node("imagenet_rescaling", "affine", (after,), {}, ("scale",))
-    scale = 1 / np.sqrt(np.asarray(IMAGENET_VARIANCE, "float32"))
+    scale = 1 / np.sqrt(np.asarray(IMAGENET_DEVIATIONS, "float32"))
     nodes = []
     for node in network.nodes:
         inputs = tuple(extra.name if i == after else i for i in node.inputs)

@@ -88,6 +88,16 @@ def describe() -> dict[str, Any]:
             "memory": memory, "number_type": number_type()}
 
 
+def free_memory() -> int | None:
+    """Bytes that programs can still have; None where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found = [line.split() for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0][1]) << 10 if found else None
+
+
 def cores() -> int:
     """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -131,7 +131,7 @@ def body(graph: Graph) -> Graph:
     if not last:
         return graph
     below = ancestors(graph, last[0].inputs[0])
-    return part(graph, [n for n in graph.nodes if n.name in below])
+    return part(graph.arrays, [n for n in graph.nodes if n.name in below])
 
 
 def key(graph: Graph, shape: tuple[int, ...], number_type: str) -> str:

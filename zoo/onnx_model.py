@@ -1,6 +1,6 @@
 """An ONNX model while it is written: its nodes, its constants, and which way a map lies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Value:
 class Model:
     """The ONNX nodes and constants written so far; the large constants' values are in ``large``."""
 
-    def __init__(self, arrays: Any) -> None:
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.arrays = arrays
         self.nodes: list[Any] = []
         self.constants: list[Any] = []

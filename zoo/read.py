@@ -13,8 +13,7 @@ Steps = list[tuple[str, str, dict[str, Any], dict[str, np.ndarray]]]
 
 
 def activation(layer: Any) -> str:
-    name = getattr(layer.activation, "__name__", str(layer.activation))
-    return "relu6" if name == "relu6" else name
+    return getattr(layer.activation, "__name__", str(layer.activation))
 
 
 def weights(layer: Any, **names: str) -> dict[str, np.ndarray]:

@@ -6,11 +6,13 @@ frozen, and prediction does.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from zoo.graph import Graph, Node
+from zoo.split import part
 
 LINEAR = ("conv", "depthwise", "dense")  # what a scale and an offset can be folded into
 FUSED = ("relu", "relu6", "silu", "swish", "gelu")
@@ -55,7 +57,7 @@ def fold_back(graph: Graph) -> Graph:
             alias[node.name] = before.name
         else:
             done[node.name] = node
-    return kept(list(done.values()), arrays)
+    return part(arrays, done.values())
 
 
 def absorbed(linear: Node, node: Node, arrays: dict[str, np.ndarray]) -> Node | None:
@@ -79,7 +81,8 @@ def absorbed(linear: Node, node: Node, arrays: dict[str, np.ndarray]) -> Node | 
     return replace(linear, arrays=("kernel", "bias"))
 
 
-def scale_and_offset(node: Node, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_offset(node: Node, arrays: Mapping[str, np.ndarray]
+                     ) -> tuple[np.ndarray, np.ndarray]:
     """What a batch norm or an affine node does to its input, in float64."""
     w = {a: arrays[f"{node.name}/{a}"].astype("float64") for a in node.arrays}
     if node.kind == "affine":
@@ -105,10 +108,4 @@ def fold_forward(graph: Graph) -> Graph:
             arrays[f"{node.name}/bias"] = bias.astype("float32")
             nodes[node.name] = replace(node, arrays=("kernel", "bias"))
             nodes[before.name] = replace(before, arrays=())
-    return kept(list(nodes.values()), arrays)
-
-
-def kept(nodes: list[Node], arrays: dict[str, np.ndarray]) -> Graph:
-    """A graph of these nodes, with the arrays that they use and no others."""
-    names = [f"{n.name}/{a}" for n in nodes for a in n.arrays]
-    return Graph(tuple(nodes), {name: arrays[name] for name in names})
+    return part(arrays, nodes.values())

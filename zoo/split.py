@@ -1,5 +1,7 @@
 """Cut a graph at a boundary into trunk and tail, and join graphs end to end."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 from zoo.graph import INPUT, Graph, Node
@@ -17,7 +19,7 @@ def cut(graph: Graph, first: str) -> tuple[Graph, Graph]:
     loose = {i for n in rest for i in n.inputs} - {n.name for n in rest} - {crossing}
     if loose:
         raise ValueError(f"the network can't be cut before {first!r}: {sorted(loose)} cross too")
-    return part(graph, trunk), part(graph, [renamed(n, crossing) for n in rest])
+    return part(graph.arrays, trunk), part(graph.arrays, [renamed(n, crossing) for n in rest])
 
 
 def ancestors(graph: Graph, name: str) -> set[str]:
@@ -34,10 +36,10 @@ def renamed(node: Node, crossing: str) -> Node:
     return Node(node.name, node.kind, inputs, node.args, node.arrays)
 
 
-def part(graph: Graph, nodes: list[Node]) -> Graph:
-    """A graph of these nodes, with the arrays that they use and no others."""
-    keys = [f"{n.name}/{a}" for n in nodes for a in n.arrays]
-    return Graph(tuple(nodes), {k: graph.arrays[k] for k in keys})
+def part(arrays: Mapping[str, np.ndarray], nodes: Iterable[Node]) -> Graph:
+    """A graph of these nodes, with those of ``arrays`` that they use."""
+    nodes = tuple(nodes)
+    return Graph(nodes, {k: arrays[k] for k in (f"{n.name}/{a}" for n in nodes for a in n.arrays)})
 
 
 def join(*graphs: Graph) -> Graph:

@@ -5,11 +5,11 @@ that they are HDF5 files that hold something. Files in the cache and downloads m
 that keras.applications states.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import UserError
 from zoo.files import atomic, file_hash, user_errors
@@ -23,7 +23,7 @@ PIECE = 1 << 18
 _silent: set[str] = set()
 
 
-class _NotFetched(Exception):
+class NotFetched(Exception):
     """Why a download failed, in a few words."""
 
 
@@ -48,13 +48,13 @@ def find(file_name: str, address: str, hash: str, folder: str | os.PathLike[str]
         for path in variants(mirror, file_name):
             check_readable(path)
             return path
-    for path in variants(cache_folder(), file_name):
+    for path in variants(keras_folder(), file_name):
         if intact(path, hash if path.name == file_name else ""):
             return path
-    target = cache_folder() / file_name
+    target = keras_folder() / file_name
     try:
         download(address + file_name, target, hash)
-    except _NotFetched as e:
+    except NotFetched as e:
         raise NotHad(sorry(address + file_name, target, mirror, str(e))) from e
     return target
 
@@ -76,7 +76,7 @@ def mirror_folder(folder: str | os.PathLike[str] | None) -> Path | None:
     return path
 
 
-def cache_folder() -> Path:
+def keras_folder() -> Path:
     """Where Keras keeps the weights that it fetched."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"
@@ -127,7 +127,7 @@ def intact(path: Path, hash: str) -> bool:
 def download(url: str, target: Path, hash: str) -> None:
     """Fetch ``url`` into ``target``, going on where an earlier attempt was cut off.
 
-    Raises _NotFetched; what has come so far stays beside the target for the next attempt, unless
+    Raises NotFetched; what has come so far stays beside the target for the next attempt, unless
     it is wrong.
     """
     from filelock import FileLock
@@ -141,20 +141,20 @@ def download(url: str, target: Path, hash: str) -> None:
             fetch(url, part)
             if not intact(part, hash):
                 part.unlink()
-                raise _NotFetched("what came is damaged: its hash is not the stated one" if hash
+                raise NotFetched("what came is damaged: its hash is not the stated one" if hash
                                   else "what came is no whole HDF5 file")
             with atomic(target) as temporary:
                 os.replace(part, temporary)
 
 
 def fetch(url: str, part: Path) -> None:
-    """Append to ``part`` until the whole file is there. Raises _NotFetched."""
+    """Append to ``part`` until the whole file is there. Raises NotFetched."""
     import requests
     import urllib3
 
     host = url.split("/")[2]
     if host in _silent:
-        raise _NotFetched(f"{host} did not answer before")
+        raise NotFetched(f"{host} did not answer before")
     attempt = 0
     while True:
         before = size(part)
@@ -167,10 +167,10 @@ def fetch(url: str, part: Path) -> None:
         grown = size(part) > before
         if not grown and not before:
             _silent.add(host)
-            raise _NotFetched(f"{host} does not answer: {reason}")
+            raise NotFetched(f"{host} does not answer: {reason}")
         attempt = 0 if grown else attempt + 1
         if attempt == ATTEMPTS:
-            raise _NotFetched(f"{reason}, {size(part) >> 20} MiB of it are kept for next time")
+            raise NotFetched(f"{reason}, {size(part) >> 20} MiB of it are kept for next time")
 
 
 def size(path: Path) -> int:
@@ -190,7 +190,7 @@ def append(url: str, part: Path) -> bool:
             part.unlink()
             return False
         if answer.status_code not in (200, 206):
-            raise _NotFetched(f"the server answered {answer.status_code} {answer.reason}")
+            raise NotFetched(f"the server answered {answer.status_code} {answer.reason}")
         resumed = answer.status_code == 206
         start = have if resumed else 0
         total = start + int(answer.headers.get("Content-Length", 0))
@@ -202,24 +202,18 @@ def append(url: str, part: Path) -> bool:
     return size(part) >= total
 
 
-def progress(title: str, start: int, total: int) -> Any:
-    """A context: a function that moves a progress bar on stderr, where that is a terminal."""
-    import contextlib
-
+@contextlib.contextmanager
+def progress(title: str, start: int, total: int) -> Iterator[Callable[[int], None]]:
+    """A function that moves a progress bar on stderr, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-
-    @contextlib.contextmanager
-    def bar() -> Iterator[Any]:
-        with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-                      TimeRemainingColumn(), console=console, transient=True,
-                      disable=not console.is_terminal) as shown:
-            task = shown.add_task(title, total=total or None, completed=start)
-            yield lambda n: shown.advance(task, n)
-
-    return bar()
+    with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+                  TimeRemainingColumn(), console=console, transient=True,
+                  disable=not console.is_terminal) as shown:
+        task = shown.add_task(title, total=total or None, completed=start)
+        yield lambda n: shown.advance(task, n)
 
 
 def sorry(url: str, target: Path, mirror: Path | None, reason: str) -> str:

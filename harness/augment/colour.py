@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 
 from harness.augment import draws, pixels
+from harness.augment.pixels import LEVELS
 
 # Optical densities of haematoxylin, eosin and a third axis across both, in RGB
 # (Ruifrok and Johnston, Quantification of histochemical staining by color deconvolution, 2001).
 STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]], np.float64)
 STAINS /= np.linalg.norm(STAINS, axis=1, keepdims=True)
 UNMIX = np.linalg.inv(STAINS)
-LEVELS = np.arange(256, dtype=np.float32)
 EYE = np.eye(3, dtype=np.float32)
 ORDERS = np.array(list(itertools.permutations(range(3)))[1:])
 

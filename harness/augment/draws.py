@@ -6,7 +6,8 @@ finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
 
     key(seed, *parts)            uint64 keys from whole numbers and arrays of them
     fork(keys, tag)              other keys, for one purpose
-    uniform, span, sign, choice  one value, or ``count`` of them, for each key
+    uniform, span                one value, or ``count`` of them, for each key
+    sign, choice                 one value for each key
     noise, noise_bytes           many values for each key, fast
 """
 
@@ -61,9 +62,9 @@ def span(keys: np.ndarray, tag: str, low: float, high: float, count: int = 0) ->
     return np.float32(low) + np.float32(high - low) * uniform(keys, tag, count)
 
 
-def sign(keys: np.ndarray, tag: str, count: int = 0) -> np.ndarray:
-    """float32: 1 or -1, either half of the time."""
-    return np.where(uniform(keys, tag, count) < 0.5, np.float32(-1), np.float32(1))
+def sign(keys: np.ndarray, tag: str) -> np.ndarray:
+    """float32 (n,): 1 or -1, either half of the time."""
+    return np.where(uniform(keys, tag) < 0.5, np.float32(-1), np.float32(1))
 
 
 def choice(keys: np.ndarray, tag: str, options: int) -> np.ndarray:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from harness.augment import draws, pixels
-
-LEVELS = np.arange(256, dtype=np.float32)
+from harness.augment.pixels import LEVELS
 
 
 def brightness(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:

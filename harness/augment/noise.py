@@ -40,10 +40,10 @@ def speckle(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.nd
 
 def salt_pepper(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Up to an eighth of the pixels black or white."""
-    height, width = images.shape[1:3]
-    values = draws.noise(keys, "grains", height * width).reshape(-1, height, width)
     from scipy.special import ndtri
 
+    height, width = images.shape[1:3]
+    values = draws.noise(keys, "grains", height * width).reshape(-1, height, width)
     bound = ndtri(1 - strength.astype(np.float64) / 16).astype(np.float32)[:, None, None]
     result = images.copy()
     result[values > bound] = 255

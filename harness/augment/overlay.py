@@ -3,6 +3,7 @@
 import numpy as np
 
 from harness.augment import draws, pixels
+from harness.augment.pixels import LEVELS
 
 
 def mist(images: np.ndarray, keys: np.ndarray, knots: int) -> np.ndarray:
@@ -21,8 +22,7 @@ def fog(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarra
 def haze(images: np.ndarray, strength: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """A veil of one colour, up to two thirds."""
     colour = draws.uniform(keys, "colour", 3) * 255
-    levels = np.arange(256, dtype=np.float32)
-    return pixels.look_up(images, levels + (colour[..., None] - levels)
+    return pixels.look_up(images, LEVELS + (colour[..., None] - LEVELS)
                           * (0.65 * strength)[:, None, None])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from harness.augment import draws
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # luma of ITU-R BT.601
+LEVELS = np.arange(256, dtype=np.float32)  # what a byte can be, for tables
 
 
 def column(values: np.ndarray) -> np.ndarray:

@@ -2,10 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from submission.rule import Finding
 
 
 @click.command()
@@ -47,7 +51,7 @@ def command(zip_path: Path | None, only_rules: bool, json_path: Path | None) -> 
         sys.exit(1)
 
 
-def show(findings: list, title: str) -> None:
+def show(findings: list["Finding"], title: str) -> None:
     """Findings as a table, errors first; the title alone where there are none."""
     from harness import terminal
 
@@ -59,7 +63,7 @@ def show(findings: list, title: str) -> None:
                           "remedy": "what to do"}, title=title)
 
 
-def count(findings: list) -> str:
+def count(findings: list["Finding"]) -> str:
     """ "2 errors, 1 warning", or that nothing was found."""
     from submission.rule import SEVERITIES
 

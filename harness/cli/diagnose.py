@@ -23,6 +23,7 @@ def command(run: str, runs: str, json_path: Path | None) -> None:
     from harness import terminal
     from harness.judge.diagnosis import diagnose, heat_map
     from harness.judge.evidence import of_run
+    from harness.judge.suite import STRENGTHS
     from harness.runs import Store
     from zoo.files import write_json
 
@@ -34,7 +35,7 @@ def command(run: str, runs: str, json_path: Path | None) -> None:
     heat = heat_map(evidence) if evidence else {}
     if heat:
         terminal.print_table([heat_row(k, v) for k, v in heat.items()], {
-            "family": "family", **{str(s): str(s) for s in range(1, 6)}},
+            "family": "family", **{str(s): str(s) for s in STRENGTHS}},
             title="Accuracy by family and strength, %")
     if json_path:
         write_json(json_path, {"run": chosen.id, "findings": findings, "heat_map": heat})

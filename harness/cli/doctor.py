@@ -39,9 +39,9 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
     from zoo.errors import UserError
     from zoo.files import write_json
 
-    rows = [row for check in (packages, machine, lambda: places(runs),
-                              lambda: pretrained(weights), platform)
-            for row in attempt(check)]
+    checks = {"packages": packages, "machine": machine, "places": lambda: places(runs),
+              "weights": lambda: pretrained(weights), "platform": platform}
+    rows = [row for name, check in checks.items() for row in attempt(name, check)]
     terminal.print_table(rows, {"what": "what", "found": "found", "state": "state"})
     problems = [r for r in rows if r["state"] != "ok"]
     for row in problems:
@@ -53,13 +53,12 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
     terminal.next_command(options.command_line("zoo", weights=weights, runs=runs))
 
 
-def attempt(check: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def attempt(name: str, check: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The rows of one check; a doctor must not fall ill of what it finds."""
     try:
         return check()
     except Exception as e:  # noqa: BLE001
-        return [row(getattr(check, "__name__", "check").strip("<>"), type(e).__name__, "broken",
-                    str(e))]
+        return [row(name, type(e).__name__, "broken", str(e))]
 
 
 def row(what: str, found: Any, state: str = "ok", hint: str = "") -> dict[str, Any]:
@@ -134,7 +133,7 @@ def pretrained(folder: str | None) -> list[dict[str, Any]]:
     from zoo.table import BACKBONES
 
     mirror = weights.mirror_folder(folder)
-    folders = [f for f in (mirror, weights.cache_folder()) if f is not None]
+    folders = [f for f in (mirror, weights.keras_folder()) if f is not None]
     files = {b.title: b.pretrained.name for b in BACKBONES.values() if b.pretrained}
     here = [title for title, name in files.items()
             if any(next(weights.variants(f, name), None) for f in folders)]

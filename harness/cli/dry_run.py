@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from submission.dryrun import DryRun
 
 
 @click.command()
@@ -65,7 +68,7 @@ def command(zip_path: Path, data: str | None, images_key: str, labels_key: str,
         sys.exit(1)
 
 
-def facts(report: Any) -> list[dict[str, str]]:
+def facts(report: "DryRun") -> list[dict[str, str]]:
     """The report as rows of a table."""
     projected = report.projected
     rows = {

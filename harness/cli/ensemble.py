@@ -43,10 +43,9 @@ def command(ids: tuple[str, ...], most: int, runs: str, json_path: Path | None) 
     leaderboard.write(store)
     rows = [r for r in leaderboard.records(store)
             if r["run"] in {made.id, *(r.id for r in chosen)}]
-    terminal.print_table([leaderboard.shown(r) for r in rows],
-                         {k: leaderboard.COLUMNS[k] for k in (
-                             "rank", "backbone", "protocol", "validation", "test", "forecast",
-                             "interval", "milliseconds", "run")}, title="The ensemble, its members")
+    leaderboard.print_records(rows, ("rank", "backbone", "protocol", "validation", "test",
+                                     "forecast", "interval", "milliseconds", "run"),
+                              "The ensemble, its members")
     if json_path:
         write_json(json_path, rows)
     terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

@@ -1,11 +1,15 @@
 """harness forecast: what the hidden test will say."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
+    from harness.runs import Store
 
 
 @click.command()
@@ -57,29 +61,25 @@ def command(target: Path | None, history: Path | None, runs: str, images_key: st
     terminal.next_command(options.command_line("submission", runs=runs))
 
 
-def pictures(target: Path, images_key: str) -> Any:
-    """The target's pictures, a Dataset; labels that its file may have are not looked at."""
+def pictures(target: Path, images_key: str) -> "Dataset":
+    """The target's pictures; labels that its file may have are not looked at."""
     from harness.data.sources import load
     from harness.prepare import judgeable
 
     return judgeable(load(str(target), images_key, images_key, labelled=False), str(target))
 
 
-def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
+def asked(store: "Store", returned: list[tuple[str, float]] | None, target: "Dataset | None"
           ) -> list[dict[str, Any]]:
     """Forecasts from files; nothing is kept. Raises UserError where a run knows the target."""
     from harness.again import pictures_of
     from harness.data.leaks import check_leak
     from harness.judge.forecast import forecast_runs
-    from submission.ledger import Ledger
 
     if returned is None:
-        returned = list(Ledger(store.folder / "ledger.jsonl").scores().items())
-    groups: dict[str, list[Any]] = {}
-    for run in store.whole():
-        groups.setdefault(run.config["data"]["hash"], []).append(run)
+        returned = list(store.ledger.scores().items())
     made: list[dict[str, Any]] = []
-    for runs in groups.values():
+    for runs in store.by_data():
         ids = {run.id for run in runs}
         if target is not None:
             known = pictures_of(runs[0])
@@ -89,14 +89,12 @@ def asked(store: Any, returned: list[tuple[str, float]] | None, target: Any
     return made
 
 
-def say_honesty(store: Any) -> None:
+def say_honesty(store: "Store") -> None:
     """Forecasts that met their score, where there are any."""
     from harness import terminal
     from harness.judge import honesty
-    from submission.ledger import Ledger
 
-    entries = Ledger(store.folder / "ledger.jsonl").entries()
-    rows = honesty.summary(honesty.rows(store.whole(), entries))
+    rows = honesty.summary(honesty.rows(store.whole(), store.ledger.entries()))
     terminal_rows = [{**r, "error": f"{r['error']:.1f}",
                       "inside": None if r["inside"] is None else f"{100 * r['inside']:.0f} %"}
                      for r in rows]

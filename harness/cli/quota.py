@@ -20,10 +20,9 @@ def command(host: str, competition: int | None, json_path: Path | None) -> None:
     harness quota --competition 4430
     """
     from harness import terminal
-    from submission.codabench import Client
     from zoo.files import write_json
 
-    client: Client = remote.connect(host)
+    client = remote.connect(host)
     found = remote.choose(client, competition)
     rows, facts = [], []
     for p in found.phases:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -85,9 +84,9 @@ def choose(client: "Client", number: int | None) -> "Competition":
 
 def open_ledger(runs: str) -> "Ledger":
     """The ledger beside the runs."""
-    from submission.ledger import Ledger
+    from harness.runs import Store
 
-    return Ledger(Path(runs) / "ledger.jsonl")
+    return Store(runs).ledger
 
 
 def chosen_entry(ledger: "Ledger", client: "Client", number: int | None) -> "Entry | None":

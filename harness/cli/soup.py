@@ -31,10 +31,9 @@ def command(ids: tuple[str, ...], test: str | None, runs: str, json_path: Path |
     forecasts.update(store)
     leaderboard.write(store)
     rows = [r for r in leaderboard.records(store) if r["run"] in {made.id, *made.config["members"]}]
-    terminal.print_table([leaderboard.shown(r) for r in rows],
-                         {k: leaderboard.COLUMNS[k] for k in (
-                             "rank", "backbone", "protocol", "validation", "test", "forecast",
-                             "interval", "run")}, title="The soup, and what it was made of")
+    leaderboard.print_records(rows, ("rank", "backbone", "protocol", "validation", "test",
+                                     "forecast", "interval", "run"),
+                              "The soup, and what it was made of")
     if json_path:
         write_json(json_path, rows)
     terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

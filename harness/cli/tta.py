@@ -33,10 +33,9 @@ def command(id: str, views: str, test: str | None, runs: str, json_path: Path | 
     forecasts.update(store)
     leaderboard.write(store)
     rows = [r for r in leaderboard.records(store) if r["run"] in (made.id, run.id)]
-    terminal.print_table([leaderboard.shown(r) for r in rows],
-                         {k: leaderboard.COLUMNS[k] for k in (
-                             "rank", "backbone", "protocol", "validation", "test", "forecast",
-                             "interval", "milliseconds", "run")}, title="With and without")
+    leaderboard.print_records(rows, ("rank", "backbone", "protocol", "validation", "test",
+                                     "forecast", "interval", "milliseconds", "run"),
+                              "With and without")
     if json_path:
         write_json(json_path, rows)
     terminal.next_command(options.command_line("submission", run=made.id, runs=runs))

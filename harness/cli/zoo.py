@@ -2,12 +2,15 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import options
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.runs import Run, Store
 
 
 @click.command()
@@ -93,7 +96,7 @@ def check_trackers(names: tuple[str, ...]) -> None:
                             "pip install 'shift-harness[tracking]'") from e
 
 
-def close(store: Any) -> None:
+def close(store: "Store") -> None:
     """Forecast and write the leaderboard, whatever happened to the last run."""
     from harness import forecasts, leaderboard
 
@@ -101,14 +104,15 @@ def close(store: Any) -> None:
     leaderboard.write(store)
 
 
-def finish(store: Any, done: list[Any], track: tuple[str, ...], json_path: Path | None) -> None:
+def finish(store: "Store", done: list["Run"], track: tuple[str, ...], json_path: Path | None
+           ) -> None:
     """The closing table, the facts as JSON, the trackers, and the next command."""
     from harness import leaderboard, terminal
     from zoo.files import write_json
 
     ids = {run.id for run in done}
     rows = [r for r in leaderboard.records(store) if r["run"] in ids]
-    terminal.print_table([leaderboard.shown(r) for r in rows], CLOSING, title="Best first")
+    leaderboard.print_records(rows, CLOSING, "Best first")
     times = [{"run": r["run"], **store.run(r["run"]).environment["seconds"]} for r in rows]
     terminal.print_table(times, {k: k for k in dict.fromkeys(k for t in times for k in t)},
                          title="Seconds by stage")
@@ -122,7 +126,7 @@ def finish(store: Any, done: list[Any], track: tuple[str, ...], json_path: Path 
     terminal.next_command(options.command_line("submission", runs=store.folder))
 
 
-def log(store: Any, done: list[Any], track: tuple[str, ...]) -> None:
+def log(store: "Store", done: list["Run"], track: tuple[str, ...]) -> None:
     """Give runs to the trackers; a file in a run's folder says that one has it already."""
     from harness.training.tracking import TRACKERS
     from zoo.files import write_text
@@ -135,7 +139,6 @@ def log(store: Any, done: list[Any], track: tuple[str, ...]) -> None:
                 write_text(mark, "")
 
 
-CLOSING = {"rank": "#", "backbone": "backbone", "weights": "weights", "protocol": "protocol",
-           "validation": "validation", "test": "test", "gap": "gap", "forecast": "forecast",
-           "interval": "90 % interval", "worst class": "worst class", "milliseconds": "ms/image",
-           "run": "run"}
+# The columns of the closing table.
+CLOSING = ("rank", "backbone", "weights", "protocol", "validation", "test", "gap", "forecast",
+           "interval", "worst class", "milliseconds", "run")

@@ -17,12 +17,14 @@ from typing import IO
 
 import numpy as np
 
+from zoo.device import free_memory
 from zoo.errors import UserError
 
 SAFE = 512 << 20            # bytes; below this, expansion can hurt nobody
 EXPANSION = 20              # times; pictures of cells shrink by 2 to 4, zip bombs by 1,000
 MEMBERS = 1000              # arrays in one file
 HEADER = 10_000             # bytes of an array's description
+GUESS = 16 << 30            # bytes of free memory, where the system doesn't tell
 
 Shape = tuple[int, ...]
 
@@ -169,9 +171,5 @@ def damage(path: Path, key: str | None, error: BaseException) -> str:
 
 
 def available_memory() -> int:
-    """Bytes of memory that can still be taken; without Linux' own word, a generous guess."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 16 << 30
+    """Bytes of memory that can still be taken; where the system doesn't tell, a generous guess."""
+    return free_memory() or GUESS

@@ -14,15 +14,15 @@ def blocks(n: int) -> Iterator[slice]:
         yield slice(start, min(n, start + BLOCK))
 
 
-def shrink(images: np.ndarray, index: np.ndarray, side: int = GRID) -> np.ndarray:
+def shrink(images: np.ndarray, index: np.ndarray) -> np.ndarray:
     """The pictures at ``index`` of uint8 (N, H, W, 3), averaged over areas: float32
-    (n, side, side, 3)."""
+    (n, GRID, GRID, 3)."""
     _, height, width, _ = images.shape
-    result = np.empty((len(index), side, side, 3), np.float32)
-    down, across = averaging(height, side), averaging(width, side)
+    result = np.empty((len(index), GRID, GRID, 3), np.float32)
+    down, across = averaging(height, GRID), averaging(width, GRID)
     for part in blocks(len(index)):
         rows = down @ images[index[part]].reshape(-1, height, width * 3).astype(np.float32)
-        result[part] = across @ rows.reshape(-1, side, width, 3)
+        result[part] = across @ rows.reshape(-1, GRID, width, 3)
     return result
 
 

@@ -1,11 +1,12 @@
 """What near-duplicates are searched by: a few numbers a picture that its copies share."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+
+from zoo.device import cores
 
 SIDE = 32       # pixels of the reduced picture that the numbers are taken from
 THUMB = 16      # pixels of the one that tells the orientation
@@ -78,10 +79,6 @@ def in_threads(work: Callable[[int], None], pieces: range) -> None:
     """Do ``work`` for each piece, on as many threads as this process has cores."""
     with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(work, pieces))
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def turned(pictures: np.ndarray, orientation: int) -> np.ndarray:

@@ -57,11 +57,12 @@ def out_of_fold(described: np.ndarray, codes: np.ndarray, group: np.ndarray) -> 
 
 
 def random_features(described: np.ndarray) -> np.ndarray:
-    """float64 (n, 768 + d): columns of one scale, and cosines of random mixtures of them."""
+    """float64 (n, WAVES + d + 1): cosines of random mixtures of the columns, the columns brought to
+    one scale, and a constant."""
     rng = np.random.default_rng(0)
     columns = described - described.mean(0)
     columns = np.clip(columns / (columns.std(0) + 1e-6), -4, 4)
-    width = np.sqrt(columns.shape[1]) * 1.0
+    width = np.sqrt(columns.shape[1])
     mixed = columns @ rng.normal(0, 1 / width, (columns.shape[1], WAVES))
     waves = np.cos(mixed + rng.uniform(0, 2 * np.pi, WAVES))
     return np.concatenate([waves, columns / width, np.ones((len(columns), 1))], 1)

@@ -111,7 +111,7 @@ def fetched(target: Path, md5: str) -> Path:
     url = f"{ADDRESS}{target.name}"
     try:
         weights.download(url, target, md5)
-    except weights._NotFetched as e:
+    except weights.NotFetched as e:
         raise UserError(f"{target.name} is neither here nor in {target.parent}, and fetching {url} "
                         f"failed: {e}. Fetch it on another machine and put it into "
                         f"{target.parent}.") from e

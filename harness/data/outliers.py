@@ -31,7 +31,7 @@ def measured(described: np.ndarray, labels: np.ndarray, limit: float = DROPPED
     than the class. The second is 0 for those, and where the first is so low that it doesn't matter.
     Both are 0 for fewer than 50 pictures, and where most pictures have the same statistics.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     lonely = np.zeros(len(described))
     space = reduced(described)
@@ -45,7 +45,7 @@ def measured(described: np.ndarray, labels: np.ndarray, limit: float = DROPPED
     maybe = np.flatnonzero(oddness > min(LISTED, limit))
     if len(maybe):
         white = space @ np.linalg.cholesky(precision)
-        tree = cKDTree(white)
+        tree = KDTree(white)
         sample = np.random.default_rng(0).permutation(len(white))[:SAMPLE]
         around, alone = (tree.query(white[i], MATES + 1, workers=-1)[0][:, -1]
                          for i in (sample, maybe))

@@ -7,7 +7,7 @@ the run's own records tell; a finding that costs nothing directly stands at the 
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,12 @@ from harness.augment import FAMILIES, OPERATIONS
 from harness.judge.evidence import Evidence, design, of_run
 from harness.judge.hidden import expected
 from harness.judge.metrics import calibration_error, nll
+from harness.judge.suite import STRENGTHS
 from zoo.table import ROWS
 
-STRENGTHS = (1, 2, 3, 4, 5)
+if TYPE_CHECKING:
+    from harness.runs import Run
+
 TEMPERATURES = np.geomspace(0.25, 8, 41)
 NOTICEABLE = 0.5  # points; what costs less is left out
 # Backbones that carry the training pictures' statistics in batch norms.
@@ -44,7 +47,7 @@ class Finding:
     helps: str
 
 
-def diagnose(run: Any) -> list[dict[str, Any]]:
+def diagnose(run: "Run") -> list[dict[str, Any]]:
     """Findings about a ``harness.runs.Run``, ranked by points lost."""
     found = [finding for look in LOOKS for finding in look(run)]
     return [asdict(f) for f in sorted(found, key=lambda f: -f.points)]
@@ -69,7 +72,7 @@ def costs(evidence: Evidence) -> dict[str, float]:
     return dict(zip(FAMILIES, (100 * lost @ families_of(evidence)).tolist(), strict=True))
 
 
-def shift(run: Any) -> list[Finding]:
+def shift(run: "Run") -> list[Finding]:
     """The families of distortions that cost most."""
     evidence = of_run(run)
     if evidence is None:
@@ -99,7 +102,7 @@ def hardest(evidence: Evidence, family: str) -> str:
     return f"; the hardest is {name} ({100 * known[name]:.0f} %)"
 
 
-def overfit(run: Any) -> list[Finding]:
+def overfit(run: "Run") -> list[Finding]:
     """Likelihood of the training pictures against the validation pictures', at the kept epoch."""
     losses = [kept for fold in run.history for stage in list(fold.values())[-1:]
               if (kept := losses_at_best(stage)) is not None]
@@ -123,7 +126,7 @@ def losses_at_best(stage: dict[str, Any]) -> tuple[float, float] | None:
     return None
 
 
-def twins(run: Any) -> list[Finding]:
+def twins(run: "Run") -> list[Finding]:
     """Pictures that stand more than once among the kept validation pictures, turned or not."""
     images = run.sample()["images"]
     keys = [min(np.rot90(side, k).tobytes() for side in (x, x[:, ::-1]) for k in range(4))
@@ -138,7 +141,7 @@ def twins(run: Any) -> list[Finding]:
                     "harness clean, and splits that keep twins together")]
 
 
-def classes(run: Any) -> list[Finding]:
+def classes(run: "Run") -> list[Finding]:
     """Classes whose recall on the suite lies far below the average class's."""
     evidence = of_run(run)
     if evidence is None:
@@ -163,7 +166,7 @@ def classes(run: Any) -> list[Finding]:
     return found
 
 
-def calibration(run: Any) -> list[Finding]:
+def calibration(run: "Run") -> list[Finding]:
     """How far confidence is from accuracy, clean and distorted, and the temperature that mends."""
     evidence = of_run(run)
     if evidence is None:
@@ -193,7 +196,7 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(min(TEMPERATURES, key=loss))
 
 
-def batch_norm(run: Any) -> list[Finding]:
+def batch_norm(run: "Run") -> list[Finding]:
     """Batch-normed networks that lose more to light and colour than to the other families."""
     evidence, name = of_run(run), str(run.config["backbone"])
     if evidence is None or not any(word in name.lower() for word in BATCH_NORMED):
@@ -209,7 +212,7 @@ def batch_norm(run: Any) -> list[Finding]:
                     "colour augmentation; a backbone without batch norm (ConvNeXt, VGG)")]
 
 
-def resolution(run: Any) -> list[Finding]:
+def resolution(run: "Run") -> list[Finding]:
     """Networks that see small pictures and lose to blur and low resolution."""
     evidence = of_run(run)
     size = run.config["protocol"].get("size") or max(run.config["data"]["size"])
@@ -225,5 +228,5 @@ def resolution(run: Any) -> list[Finding]:
                     f"{others:.1f} on average, at {size} pixels.", "a larger --size")]
 
 
-LOOKS: tuple[Callable[[Any], list[Finding]], ...] = (
+LOOKS: tuple[Callable[["Run"], list[Finding]], ...] = (
     shift, overfit, twins, classes, calibration, batch_norm, resolution)

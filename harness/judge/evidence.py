@@ -1,11 +1,14 @@
 """What a forecast starts from: one run's outcome on its stress suite, as plain arrays."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.judge.suite import CLEAN, LEVELS, families
+
+if TYPE_CHECKING:
+    from harness.runs import Run
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def design(operation: np.ndarray, strength: np.ndarray, names: tuple[str, ...]) 
     return np.column_stack([parts[:, 0], strong, parts[:, 1:]])
 
 
-def of_run(run: Any) -> "Evidence | None":
+def of_run(run: "Run") -> Evidence | None:
     """The evidence that a ``harness.runs.Run`` holds; None where it has no usable suite."""
     suite = run.suite()
     if not suite or not (suite["operation"] != CLEAN).any():

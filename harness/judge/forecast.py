@@ -11,11 +11,14 @@ numpy out: no store is needed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from harness.judge.evidence import Evidence, of_run
+
+if TYPE_CHECKING:
+    from harness.runs import Run
 
 History = Sequence[tuple[str, float]]
 
@@ -49,6 +52,10 @@ class Way(Protocol):
     @property
     def name(self) -> str: ...
 
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        """Whether there is what it goes by beside the suites."""
+        ...
+
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]: ...
 
@@ -78,7 +85,7 @@ def target(evidence: Sequence[Evidence], probabilities: Mapping[str, np.ndarray]
     return ways()["target"](evidence, (), probabilities)
 
 
-def forecast_runs(runs: Sequence[Any], history: History = (), target: np.ndarray | None = None
+def forecast_runs(runs: Sequence["Run"], history: History = (), target: np.ndarray | None = None
                   ) -> list[dict[str, Any]]:
     """Records of forecasts of ``harness.runs.Run``s on one data set, the best-informed way first.
 
@@ -88,18 +95,14 @@ def forecast_runs(runs: Sequence[Any], history: History = (), target: np.ndarray
     evidence = [e for e in map(of_run, runs) if e is not None]
     if not evidence:
         return []
-    found = ways()
-    made = found["blind"](evidence)
-    if history:
-        made = found["history"](evidence, history) + made
-    if target is not None:
-        known = {e.name for e in evidence}
-        said = {run.id: probabilities(run, target) for run in runs if run.id in known}
-        made = found["target"](evidence, history, said) + made
-    return [f.record() for f in made]
+    known = {e.name for e in evidence}
+    said = None if target is None else {
+        run.id: probabilities(run, target) for run in runs if run.id in known}
+    return [f.record() for way in reversed(ways().values()) if way.informed(history, said)
+            for f in way(evidence, history, said)]
 
 
-def probabilities(run: Any, images: np.ndarray) -> np.ndarray:
+def probabilities(run: "Run", images: np.ndarray) -> np.ndarray:
     """What a run's classifier says of pictures: float32 (n, K)."""
     from zoo.classifier import Classifier
 

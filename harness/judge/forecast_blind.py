@@ -32,12 +32,12 @@ class Prior:
     sampling: np.ndarray
 
 
-def prior(evidence: Sequence[Evidence], seed: int = 0) -> Prior:
+def prior(evidence: Sequence[Evidence]) -> Prior:
     """The runs' accuracies over simulated hidden tests, moved and widened as published pairs say.
 
     All runs meet the same simulated tests, so a test that is hard for one is so for others.
     """
-    theta = hidden.imagine(seed)
+    theta = hidden.imagine()
     outcomes = logit(hidden.accuracies(evidence, theta), min(len(e.label) for e in evidence))
     accuracy = expit(outcomes.mean(1))
     steep = 1 / (accuracy * (1 - accuracy))  # of the logit
@@ -89,6 +89,9 @@ class Blind:
     """From the suite alone; the interval is wide, for nothing is known of the hidden test."""
 
     name: str = "blind"
+
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        return True
 
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:

@@ -33,6 +33,9 @@ class Returned:
 
     name: str = "history"
 
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        return bool(history)
+
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:
         return self.given(with_slope(prior(evidence)), evidence, history)

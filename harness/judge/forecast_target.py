@@ -15,7 +15,7 @@ import numpy as np
 from harness.augment import FAMILIES
 from harness.judge.evidence import Evidence, design, same_suite
 from harness.judge.forecast import Forecast, History
-from harness.judge.forecast_blind import made
+from harness.judge.forecast_blind import FEWEST, made
 from harness.judge.hidden import expit, logit
 from harness.judge.intervals import sampling_error
 from zoo.errors import UserError
@@ -35,6 +35,9 @@ class Target:
     run's target has other classes than its suite."""
 
     name: str = "target"
+
+    def informed(self, history: History, target: Mapping[str, np.ndarray] | None) -> bool:
+        return target is not None
 
     def __call__(self, evidence: Sequence[Evidence], history: History = (),
                  target: Mapping[str, np.ndarray] | None = None) -> list[Forecast]:
@@ -125,13 +128,13 @@ def estimate(known: np.ndarray, right: np.ndarray, unknown: np.ndarray) -> np.nd
     return expit(np.clip(z @ weights, -15, 15))
 
 
-def family_errors(known: np.ndarray, evidence: Evidence, fewest: int = 20) -> np.ndarray:
+def family_errors(known: np.ndarray, evidence: Evidence) -> np.ndarray:
     """Errors on the logit scale when each family in turn is forecast from all others; the part
     that the few pictures of a family explain is taken off. Empty where no family has enough."""
     member = design(evidence.operation, evidence.strength, FAMILIES)[:, 2:] > 0
     found = []
     for rows in member.T:
-        if rows.sum() < fewest or (~rows).sum() < fewest:
+        if rows.sum() < FEWEST or (~rows).sum() < FEWEST:
             continue
         p = estimate(known[~rows], evidence.right[~rows], known[rows])
         truth, n = evidence.right[rows].mean(), int(rows.sum())

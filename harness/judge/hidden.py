@@ -19,14 +19,14 @@ DEPTHS = (0.4, 0.3, 0.2, 0.1)
 BY_DEPTH, BY_STRENGTH, BY_FAMILY = 0.3, 0.3, 0.7
 LEAN = 2.0  # how much more a picture counts that was distorted in a way training never showed
 FEW = 50     # a depth with fewer pictures than this counts for less, for its accuracy is uncertain
-TESTS = 300
+TESTS = 300  # simulated, always the same ones
 
 
-def imagine(seed: int = 0, count: int = TESTS) -> np.ndarray:
-    """float (count, 2 + families): the log-weights that simulated hidden tests put on a design."""
-    rng = np.random.default_rng([seed, count])
+def imagine() -> np.ndarray:
+    """float (TESTS, 2 + families): the log-weights that simulated hidden tests put on a design."""
+    rng = np.random.default_rng([0, TESTS])
     scale = np.r_[BY_DEPTH, BY_STRENGTH, np.full(len(FAMILIES), BY_FAMILY)]
-    return rng.normal(0, 1, (count, len(scale))) * scale
+    return rng.normal(0, 1, (TESTS, len(scale))) * scale
 
 
 def expected(evidence: Evidence) -> np.ndarray:

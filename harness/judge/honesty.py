@@ -1,7 +1,7 @@
 """The honesty log: forecasts that met their returned score, against the plain ways to guess."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,8 +9,12 @@ from harness.judge import pairs
 from harness.judge.evidence import of_run
 from harness.judge.hidden import expit, logit
 
+if TYPE_CHECKING:
+    from harness.runs import Run
+    from submission.ledger import Entry
 
-def rows(runs: Iterable[Any], entries: Iterable[Any]) -> list[dict[str, Any]]:
+
+def rows(runs: Iterable["Run"], entries: Iterable["Entry"]) -> list[dict[str, Any]]:
     """One record for each scored entry of the ledger whose run is at hand.
 
     The forecast and its interval are those that the ledger wrote down when the zip was sent.
@@ -21,7 +25,7 @@ def rows(runs: Iterable[Any], entries: Iterable[Any]) -> list[dict[str, Any]]:
     straight, bent = (pairs.lines()[name] for name in ("line", "logit line"))
     found = []
     for entry in entries:
-        run = known.get(entry.run)
+        run = known.get(entry.run or "")
         if run is None or entry.forecast is None or entry.score is None \
                 or not 0 <= entry.score <= 1:  # a percentage or a loss
             continue

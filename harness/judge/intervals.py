@@ -1,6 +1,5 @@
 """Intervals: what sampling adds, and what a few returned scores allow to promise."""
 
-
 import math
 
 import numpy as np
@@ -11,8 +10,8 @@ RESAMPLES = 400
 ENOUGH = round(LEVEL / (1 - LEVEL))  # scores that a distribution-free 90 % interval needs
 
 
-def sampling_error(values: np.ndarray, source: np.ndarray, weight: np.ndarray | None = None,
-                   seed: int = 0) -> float:
+def sampling_error(values: np.ndarray, source: np.ndarray, weight: np.ndarray | None = None
+                   ) -> float:
     """The standard error of the (weighted) mean of ``values`` (m,), when sources are drawn anew.
 
     source (m,): which picture each value was made from; copies of one picture are drawn together,
@@ -22,7 +21,7 @@ def sampling_error(values: np.ndarray, source: np.ndarray, weight: np.ndarray | 
     _, group = np.unique(source, return_inverse=True)
     total = np.bincount(group, weights=weight * values)
     whole = np.bincount(group, weights=weight)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     drawn = rng.multinomial(len(whole), np.full(len(whole), 1 / len(whole)), RESAMPLES)
     return float(np.std((drawn @ total) / np.maximum(drawn @ whole, 1e-12)))
 

@@ -10,8 +10,8 @@ LEVEL = 0.90      # of every interval in this program
 SMALLEST = 1e-12  # a probability's floor under a logarithm
 
 
-def metrics(probabilities: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...],
-            seed: int = 0) -> dict[str, Any]:
+def metrics(probabilities: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
+            ) -> dict[str, Any]:
     """Accuracy with its 90 % bootstrap interval, calibration, and every class.
 
     probabilities: (n, K), rows sum to 1; labels: whole numbers (n,) in 0..K-1; n > 0. Rows of the
@@ -22,7 +22,7 @@ def metrics(probabilities: np.ndarray, labels: np.ndarray, class_names: tuple[st
     p, y = checked(probabilities, labels, len(class_names))
     predicted = p.argmax(1)
     matrix = confusion(y, predicted, p.shape[1])
-    low, high = bootstrap(predicted == y, seed)
+    low, high = bootstrap(predicted == y)
     classes = per_class(matrix, class_names)
     present = [c for c in classes if c["support"]]
     worst = min(present, key=lambda c: (c["recall"], c["precision"]))
@@ -66,12 +66,12 @@ def ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def bootstrap(right: np.ndarray, seed: int) -> tuple[float, float]:
+def bootstrap(right: np.ndarray) -> tuple[float, float]:
     """90 % percentile interval of a share, from ``right`` (n,) bool.
 
     Pictures are drawn with replacement; of a share that is a binomial draw.
     """
-    n, rng = len(right), np.random.default_rng(seed)
+    n, rng = len(right), np.random.default_rng(0)
     shares = rng.binomial(n, right.mean(), RESAMPLES) / n
     low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

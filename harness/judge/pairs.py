@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.judge.hidden import logit
+
 PATH = Path(__file__).with_name("published_pairs.csv")
 Z90 = 1.6449  # a normal deviate is within so many deviations in 90 % of all cases
 KINDS = ("clean", "augmented", "leak")
@@ -84,8 +86,4 @@ def lines() -> dict[str, np.ndarray]:
     accuracies, "logit line" on their logits."""
     local, hidden = select("clean")
     return {"line": np.polyfit(local, hidden, 1),
-            "logit line": np.polyfit(_logit(local), _logit(hidden), 1)}
-
-
-def _logit(p: np.ndarray | float) -> np.ndarray | float:
-    return np.log(p / (1 - p))
+            "logit line": np.polyfit(logit(local), logit(hidden), 1)}

@@ -1,6 +1,6 @@
 """The stress suite: validation pictures under every operation of the registry, and under several.
 
-The pictures depend on the given ones, the seed and the budget alone, so that all runs validated on
+The pictures depend on the given ones and the budget alone, so that all runs validated on
 the same pictures meet the same suite; only what counts as held out depends on a run's policy.
 """
 
@@ -13,7 +13,9 @@ from zoo.errors import UserError
 
 CLEAN = "clean"
 LEVELS = 5           # strengths 1..5 are fifths of an operation's range
+STRENGTHS = tuple(range(1, LEVELS + 1))
 LARGEST = 4          # operations in a composition
+SEED = 0             # of every suite, so that runs can be compared
 # Shares of the budget: untouched pictures, one operation; the rest goes to compositions.
 UNTOUCHED, SINGLE = 0.06, 0.47
 
@@ -32,8 +34,8 @@ class Suite:
     held_out: np.ndarray
 
 
-def make_suite(images: np.ndarray, labels: np.ndarray, policy: str, seed: int = 0,
-               budget: int = 2000) -> Suite:
+def make_suite(images: np.ndarray, labels: np.ndarray, policy: str, budget: int = 2000
+               ) -> Suite:
     """``budget`` distorted copies of images (n, H, W, 3) uint8, each picture equally often.
 
     policy: the augmentation that the judged run was trained under. Raises UserError for an unknown
@@ -42,10 +44,10 @@ def make_suite(images: np.ndarray, labels: np.ndarray, policy: str, seed: int = 
     if not len(images):
         raise UserError("A stress suite needs at least one validation picture.")
     known = trained_on(policy)
-    operation, strength = plan(seed, budget)
-    order = np.argsort(draws.uniform(draws.key(seed, np.arange(len(images))), "suite order"))
+    operation, strength = plan(SEED, budget)
+    order = np.argsort(draws.uniform(draws.key(SEED, np.arange(len(images))), "suite order"))
     source = order[np.arange(budget) % len(images)]
-    keys = draws.key(seed, source, np.arange(budget))
+    keys = draws.key(SEED, source, np.arange(budget))
     return Suite(distort(images[source], operation, strength, keys), source,
                  np.asarray(labels).reshape(-1)[source], operation, strength,
                  held_out(operation, known))
@@ -59,7 +61,7 @@ def plan(seed: int, budget: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng([seed, budget])
     clean, single = round(UNTOUCHED * budget), round(SINGLE * budget)
     several = budget - clean - single
-    pairs = [(name, level) for name in OPERATIONS for level in range(1, LEVELS + 1)]
+    pairs = [(name, level) for name in OPERATIONS for level in STRENGTHS]
     dealt = [pairs[i] for i in deal(len(pairs), single, rng)]
     sizes = 2 + deal(LARGEST - 1, several, rng)
     levels = 1 + deal(LEVELS, several, rng)

@@ -117,5 +117,5 @@ def outliers(record: dict[str, Any]) -> dict[str, Any] | None:
         return None
     counts, edges = np.histogram(distances, bins=min(40, max(5, distances.size // 5)))
     return {"n": int(distances.size), "figure": svg.histogram(
-        [float(e) for e in edges], [int(c) for c in counts], None,
+        [float(e) for e in edges], [int(c) for c in counts],
         "outliers: how many pictures lie at which distance", "Mahalanobis distance")}

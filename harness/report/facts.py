@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from harness.judge.metrics import BINS
+from harness.judge.suite import SEED, STRENGTHS
 from harness.runs import Run
 from zoo.files import content_hash
 
-SUITE_SEED = 0      # that harness.record draws the suite with
 CURVE_POINTS = 120  # longer learning curves are thinned out to this
-STRENGTHS = (1, 2, 3, 4, 5)
 CURVES = ("train_loss", "validation_loss", "augmented_loss", "validation_accuracy",
           "augmented_accuracy")
 
@@ -145,7 +144,7 @@ def suite_pictures(suite: dict[str, np.ndarray], rows: np.ndarray, places: list[
     if not places:
         return images[:0]
     kept, position = np.array(places).T
-    keys = draws.key(SUITE_SEED, position, rows)
+    keys = draws.key(SEED, position, rows)
     return distort(images[kept].copy(), suite["operation"][rows], suite["strength"][rows], keys)
 
 

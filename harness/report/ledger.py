@@ -1,10 +1,13 @@
 """The page's section about what was sent: forecasts against returned scores."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.report import svg
 from harness.report.damage import DAMAGE
 from harness.runs import Store
+
+if TYPE_CHECKING:
+    from submission.ledger import Entry
 
 
 def attempt(store: Store) -> dict[str, Any] | None:
@@ -17,9 +20,7 @@ def attempt(store: Store) -> dict[str, Any] | None:
 
 def section(store: Store) -> dict[str, Any] | None:
     """Every attempt of the ledger, and a figure of those with a forecast and a score."""
-    from submission.ledger import Ledger
-
-    entries = Ledger(store.folder / "ledger.jsonl").entries()
+    entries = store.ledger.entries()
     if not entries:
         return None
     rows = [row(e) for e in reversed(entries)]
@@ -34,7 +35,7 @@ def section(store: Store) -> dict[str, Any] | None:
             if both else None}
 
 
-def row(entry: Any) -> dict[str, Any]:
+def row(entry: "Entry") -> dict[str, Any]:
     """One attempt. Its forecast is the one that was written down when it was sent."""
     return {"run": entry.run or "", "time": str(entry.changed or entry.time)[:16].replace("T", " "),
             "state": entry.state, "phase": entry.phase or "", "submission": entry.submission,

@@ -51,9 +51,7 @@ def render(store: Store, select: str = "forecast", step: Callable[[int], None] =
 def readable(store: Store, select: str, step: Callable[[int], None]
              ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Sections of the runs that can be read, the best first; and why the others can't."""
-    from submission.ledger import Ledger
-
-    returned = Ledger(store.folder / "ledger.jsonl").scores()
+    returned = store.ledger.scores()
     found: dict[str, Run] = {}
     records: dict[str, list[dict[str, Any]]] = {}
     damaged = []

@@ -2,8 +2,12 @@
 
 import base64
 import io
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 THUMB = 96   # pixels: the longest side of a picture in the page
 STRIP = 64   # the same for pictures in a strip
@@ -19,14 +23,14 @@ def address(image: np.ndarray, side: int = THUMB) -> str:
     return _jpeg(picture)
 
 
-def strip(images: np.ndarray, side: int = STRIP) -> str:
+def strip(images: np.ndarray) -> str:
     """A data: address of pictures uint8 (n, H, W, 3) side by side."""
     from PIL import Image
 
     small = []
     for image in images:
         picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8))
-        picture.thumbnail((side, side))
+        picture.thumbnail((STRIP, STRIP))
         small.append(np.asarray(picture))
     return _jpeg(Image.fromarray(np.concatenate(small, axis=1)))
 
@@ -39,11 +43,11 @@ def matrix(shares: np.ndarray) -> str:
     return _encoded(Image.fromarray(grey), "png", optimize=True)
 
 
-def _jpeg(picture: object) -> str:
+def _jpeg(picture: "Image.Image") -> str:
     return _encoded(picture, "jpeg", quality=QUALITY, optimize=True)
 
 
-def _encoded(picture: object, kind: str, **options: object) -> str:
+def _encoded(picture: "Image.Image", kind: str, **options: Any) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)  # type: ignore[attr-defined]
+    picture.save(buffer, kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.cli.options import command_line
 from harness.judge import metrics
+from harness.judge.suite import STRENGTHS
 from harness.report import facts, pictures, svg
 from harness.runs import Run
 
@@ -27,7 +28,7 @@ def section(run: Run, record: dict[str, Any]) -> dict[str, Any]:
         "reliability": reliability(p, labels, suite), "heat": heat,
         "operations": facts.operations(suite) if suite else [],
         "mistakes": [{**m, "image": pictures.address(m["image"])}
-                             for m in facts.mistakes(predictions, sample)],
+                     for m in facts.mistakes(predictions, sample)],
         "fooled": [{**m, "image": pictures.address(m["image"])}
                    for m in facts.fooled(suite, predictions, sample)] if suite else [],
         "sampled": len(sample["position"]),
@@ -92,7 +93,7 @@ def suite_samples(images: np.ndarray, suite: dict[str, np.ndarray]) -> list[dict
     for row in facts.operations(suite, most=len(OPERATIONS)):
         if row["operation"] in OPERATIONS:
             costliest.setdefault(row["family"], row)
-    strengths = np.array(facts.STRENGTHS, "float32") / len(facts.STRENGTHS)
+    strengths = np.array(STRENGTHS, "float32") / len(STRENGTHS)
     keys = np.zeros(len(strengths), np.uint64)
     found = []
     for i, row in enumerate(costliest.values()):

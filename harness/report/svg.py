@@ -125,9 +125,9 @@ def reliability(series: dict[str, list[dict[str, float]]], bins: int) -> Markup:
     return axes.svg()
 
 
-def histogram(edges: Sequence[float], counts: Sequence[int], threshold: float | None, label: str,
-              x_title: str) -> Markup:
-    """Counts (square-root heights, so that single pictures show), and a threshold."""
+def histogram(edges: Sequence[float], counts: Sequence[int], label: str, x_title: str
+              ) -> Markup:
+    """Counts, by bars as high as their square roots, so that single pictures show."""
     heights = [c ** 0.5 for c in counts]
     axes = Axes((edges[0], edges[-1]), (0, max([1.0, *heights])), label)
     marks = [t for t in (0, 1, 10, 100, 1000, 10_000, 100_000) if t ** 0.5 <= axes.y[1]]
@@ -138,8 +138,6 @@ def histogram(edges: Sequence[float], counts: Sequence[int], threshold: float | 
                  f'<text class="tick end" x="{LEFT - 5}" y="{y + 4:.1f}">{mark:,}</text>')
     for left, right, height in zip(edges[:-1], edges[1:], heights, strict=True):
         axes.bar(left, right, height, "validation")
-    if threshold is not None:
-        axes.line([(threshold, 0), (threshold, axes.y[1])], "limit")
     return axes.svg()
 
 

@@ -211,21 +211,27 @@ def fill(paths: list[Path], views: Views, view: int, both: Program, step: Step) 
                     step(len(part))
 
 
-def filled(pictures: np.ndarray) -> np.ndarray:
-    """A batch of exactly BATCH pictures, so that nothing is traced twice."""
-    short = BATCH - len(pictures)
-    return np.concatenate([pictures, np.zeros_like(pictures, shape=(short, *pictures.shape[1:]))])
+def filled(rows: np.ndarray, batch: int = BATCH) -> np.ndarray:
+    """Exactly ``batch`` rows, the missing ones zero, so that nothing is traced twice."""
+    short = batch - len(rows)
+    return np.concatenate([rows, np.zeros_like(rows, shape=(short, *rows.shape[1:]))])
 
 
 def rendered(views: Views, view: int, rows: np.ndarray) -> Iterator[np.ndarray]:
     """The pictures of a view, chunk by chunk, the next one being drawn while one is used."""
     chunks = [rows[i:i + CHUNK] for i in range(0, len(rows), CHUNK)]
+    return ahead(lambda chunk: views.render(chunk, view), chunks)
+
+
+def ahead(load: Callable[[Any], Any], groups: list[Any]) -> Iterator[Any]:
+    """load(group) for each group, the next one being loaded while one is used."""
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(views.render, chunks[0], view)
-        for following in [*chunks[1:], None]:
-            now = ahead.result()
-            if following is not None:
-                ahead = pool.submit(views.render, following, view)
+        coming = pool.submit(load, groups[0]) if groups else None
+        for following in [*groups[1:], None]:
+            if coming is None:
+                return
+            now = coming.result()
+            coming = pool.submit(load, following) if following is not None else None
             yield now
 
 

@@ -14,6 +14,7 @@ from harness.augment.mixing import Mixing
 from harness.data.dataset import Dataset
 from harness.data.splits import parts
 from harness.protocol import Protocol
+from harness.terminal import duration
 from harness.training import activations
 from harness.training.activations import POOL, Frozen
 from harness.training.cache import Cache
@@ -136,13 +137,9 @@ def announce(job: Job, frozen: Frozen, views: Views, cache: Cache, number_type: 
     # Forward and backward cost three forward passes; judging an epoch costs one for each view.
     tuning = epochs * (3 * rows + 2 * judged) * tail
     total = computed * whole + tuning + (judged + p.suite) * whole
-    terminal.say(f"{job.backbone.title}, {p.name}, {job.size} pixels: about {minutes(total)} "
-                 f"(activations {minutes(computed * whole)}, fine-tuning {minutes(tuning)}), less "
-                 "where it stops early.")
-
-
-def minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    terminal.say(f"{job.backbone.title}, {p.name}, {job.size} pixels: about {duration(total)} "
+                 f"(activations {duration(computed * whole)}, fine-tuning {duration(tuning)}), "
+                 "less where it stops early.")
 
 
 def speed(job: Job, frozen: Frozen, number_type: str) -> tuple[float, float]:

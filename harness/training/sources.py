@@ -1,13 +1,11 @@
 """Where a stage's batches come from: tables on disk, or views drawn on the fly."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from harness.training.activations import Table
+from harness.training.activations import Table, ahead
 from harness.training.views import Views
 
 BLOCK = 256          # rows read at once
@@ -91,18 +89,6 @@ class Pictures:
 
 
 Source = Tables | Pictures
-
-
-def ahead(load: Callable[[Any], Any], groups: list[Any]) -> Iterator[Any]:
-    """load(group) for each group, the next one being loaded while one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(load, groups[0]) if groups else None
-        for following in [*groups[1:], None]:
-            if coming is None:
-                return
-            now = coming.result()
-            coming = pool.submit(load, following) if following is not None else None
-            yield now
 
 
 def batches(chunks: Iterator[Rows], batch: int, rng: np.random.Generator) -> Iterator[Batch]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.protocol import Protocol
+from harness.training.activations import filled
 from harness.training.heads import HEAD, LOGITS, trainable
 from harness.training.replicas import Replicas
 from harness.training.sources import Batch, Source
@@ -261,6 +262,5 @@ def predictions(program: Callable[[Any], Any], rows: Iterator[tuple[np.ndarray, 
     for x, picture in rows:
         for start in range(0, len(x), EVALUATED):
             part = x[start:start + EVALUATED]
-            short = EVALUATED - len(part)
-            full = np.concatenate([part, np.zeros_like(part, shape=(short, *part.shape[1:]))])
+            full = filled(part, EVALUATED)
             yield np.asarray(program(full))[:len(part)], picture[start:start + EVALUATED]

@@ -20,7 +20,7 @@ NAME = 64               # characters that the platform keeps of a file's name
 def damaged(f: Facts) -> Iterator[str]:
     if f.archive.damage:
         start = f.archive.path.open("rb").read(64)
-        why = ("it is a Git LFS pointer" if start.startswith(b"version https://git-lfs") else
+        why = ("it is a Git LFS pointer" if start.startswith(facts.POINTER) else
                "it is empty" if not start else f.archive.damage)
         yield f"{f.archive.path.name} is no zip that can be read: {why}."
     elif f.archive.bomb is None and f.archive.broken:

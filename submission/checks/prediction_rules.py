@@ -1,4 +1,4 @@
-"""Rules 60 to 78: what predict gives back, and how it gets there."""
+"""Rules 60 to 76: what predict gives back, and how it gets there."""
 
 import ast
 import re
@@ -16,7 +16,6 @@ PICKING = ("argmax", "argsort", "argpartition", "top_k", "round", "rint", "binco
            "predict_classes", "decode_predictions", "max")
 PICKING_LAYERS = {"Argmax", "Lambda"}
 INSIDE = ("efficientnet", "efficientnet_v2", "convnext", "mobilenet_v3", "regnet")
-RESCALED = ("efficientnet", "convnext", "mobilenetv3")
 OUTSIDE = ("vgg", "block1_conv1", "conv1_conv", "conv5_block", "xception", "block14_sepconv",
            "block_16_expand")
 RANDOM = re.compile(r"^(numpy\.random\.|tensorflow\.random\.|keras\.random\.|random\.)\w+|"

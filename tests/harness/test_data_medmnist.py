@@ -88,7 +88,7 @@ def test_a_download_that_fails_says_where_to_put_the_file(
     from zoo import weights
 
     def refuse(url: str, target: Path, hash: str) -> None:
-        raise weights._NotFetched("no network")
+        raise weights.NotFetched("no network")
 
     monkeypatch.setenv("HARNESS_MEDMNIST", str(tmp_path))
     monkeypatch.setattr(weights, "download", refuse)

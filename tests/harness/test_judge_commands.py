@@ -12,7 +12,7 @@ from harness import entry, forecasts
 from harness.cli.diagnose import command as diagnose_command
 from harness.cli.forecast import command as forecast_command
 from harness.cli.score import command as score_command
-from harness.judge import diagnosis, honesty
+from harness.judge import diagnosis, forecast, honesty
 from harness.judge.evidence import of_run
 from harness.judge.forecast import forecast_runs
 from harness.runs import Store
@@ -34,6 +34,25 @@ def test_each_run_gets_a_record_of_each_way_that_is_possible(store) -> None:
     assert [r["way"] for r in records] == ["history"] * 3 + ["blind"] * 3
     assert [r["run"] for r in records[:3]] == [r.id for r in runs]
     json.dumps(records)
+
+
+def test_a_new_way_is_one_row(store, monkeypatch) -> None:
+    class Guess:
+        name = "guess"
+
+        def informed(self, history, target) -> bool:
+            return len(history) > 1
+
+        def __call__(self, evidence, history=(), target=None) -> list[forecast.Forecast]:
+            return [forecast.Forecast(e.name, self.name, 0.5, 0.0, 1.0, 0.0, "nothing")
+                    for e in evidence]
+
+    rows = {**forecast.ways(), "guess": Guess()}
+    monkeypatch.setattr(forecast, "ways", lambda: rows)
+    runs = store.finished()
+    history = [(run.id, 0.6) for run in runs]
+    assert [r["way"] for r in forecast_runs(runs, history[:1])] == ["history"] * 3 + ["blind"] * 3
+    assert [r["way"] for r in forecast_runs(runs, history)[::3]] == ["guess", "history", "blind"]
 
 
 def test_a_run_without_a_suite_is_passed_over(store) -> None:

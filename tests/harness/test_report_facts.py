@@ -63,7 +63,7 @@ def test_mistakes_are_the_kept_pictures_that_were_wrong_most_surely():
 def test_suite_pictures_are_drawn_again_as_the_suite_drew_them():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 24, 24, 3), dtype=np.uint8)
-    made = make_suite(images, np.arange(6) % 2, "report", seed=facts.SUITE_SEED, budget=200)
+    made = make_suite(images, np.arange(6) % 2, "report", budget=200)
     rows = np.arange(0, 200, 7)
     suite = {"operation": made.operation, "strength": made.strength}
     places = [(int(made.source[r]), int(made.source[r])) for r in rows]

@@ -18,6 +18,16 @@ def finished(store: Store, words: str, **config: object) -> str:
     return key
 
 
+def test_runs_and_ledger_lie_in_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                               ) -> None:
+    from harness.cli.remote import open_ledger
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    open_ledger("~/runs").append("a", state="begun")
+    assert (tmp_path / "runs" / "ledger.jsonl").is_file()
+    assert [e.attempt for e in Store("~/runs").ledger.entries()] == ["a"]
+
+
 def test_a_run_is_believed_only_when_its_block_ended_well(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(RuntimeError), store.new("vgg16", "ab" * 32):

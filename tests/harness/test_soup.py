@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from harness import load_classifier, load_data, soup
+from harness.data.dataset import Dataset
+from harness.protocol import protocol
 from harness.runs import Store
+from harness.training.run import Job
 from tests.harness.conftest import SMALL, harness
 from zoo import UserError
-from zoo.graph import Graph
+from zoo.graph import Graph, Node
 from zoo.table import backbone
 
 
@@ -28,6 +31,23 @@ def test_a_soup_of_one_is_itself_and_of_two_their_mean() -> None:
 def test_networks_that_are_built_differently_are_refused() -> None:
     with pytest.raises(UserError, match="built alike"):
         soup.average([backbone("smallcnn2").graph(16), backbone("smallcnn3").graph(16)])
+
+
+def by_channel(factor: float) -> Graph:
+    """A network whose class is the brightest channel; with a negative factor, the darkest."""
+    return Graph((Node("pool", "global average", ("input",)),
+                  Node("logits", "dense", ("pool",), {"activation": "softmax"}, ("kernel",))),
+                 {"logits/kernel": np.float32(factor) * np.eye(3, dtype="float32")})
+
+
+def test_a_network_that_lowers_the_suites_accuracy_stays_out_of_the_soup() -> None:
+    labels = np.arange(60) % 3
+    images = np.random.default_rng(0).integers(0, 90, (60, 16, 16, 3), dtype=np.uint8)
+    images[np.arange(60), :, :, labels] += 120
+    job = Job(Dataset(images, labels, ("a", "b", "c"), "test"), ((labels[:0], np.arange(60)),),
+              backbone("smallcnn2"), None, protocol("quick", {"suite": 150}))
+    good, bad = by_channel(0.1), by_channel(-0.5)
+    assert soup.greedy(job, [good, bad, good]) == [0, 2]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ def _nothing_to_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(weights.MIRROR, raising=False)
 
     def no_network(*args: object) -> None:
-        raise weights._NotFetched("there is no network")
+        raise weights.NotFetched("there is no network")
 
     monkeypatch.setattr(weights, "download", no_network)
 

@@ -100,7 +100,6 @@ def test_scores_by_run_the_newest_counts(ledger):
     ledger.append("b", run="run-1", score=0.7, phase="final")
     ledger.append("c", run="run-2", state="sent", phase="development")
     assert ledger.scores() == {"run-1": 0.7}
-    assert ledger.scores("development") == {"run-1": 0.8}
     ledger.append("d", run="run-1", score=94.0, phase="final")
     assert ledger.scores() == {"run-1": 0.7}
 

@@ -129,19 +129,16 @@ def test_no_more_than_a_batch_is_converted_at_once(tmp_path: Path) -> None:
     assert 0 < Watched.largest <= 64
 
 
-def test_half_the_bytes_change_little_and_that_is_measured(tmp_path: Path) -> None:
+def test_half_the_bytes_change_little(tmp_path: Path) -> None:
     entry = networks.classifier("smallcnn3")
     whole = pack.pack(entry, tmp_path / "whole.zip", {})
     half = pack.pack(entry, tmp_path / "half.zip", {}, half=True)
     assert half.stat().st_size < 0.6 * whole.stat().st_size
     images = networks.pictures(40)
-    effect = pack.effect_of_half(entry, images)
     model = loaded(half, tmp_path / "unpacked")
     change = np.abs(model.probabilities(images) - entry.predict(images)).max()
-    assert effect["largest_probability_change"] == pytest.approx(change, abs=1e-5)
     assert 0 < change < 0.02
-    assert effect["labels_changed"] <= 0.05
-    assert pack.effect_of_half(entry, images[:0])["labels_changed"] == 0
+    assert (model.predict(images) != entry.predict(images).argmax(1)).mean() <= 0.05
     with zipfile.ZipFile(half) as z, np.load(io.BytesIO(z.read("weights0.npz"))) as arrays:
         kinds = {k.split("/")[-1]: str(arrays[k].dtype) for k in arrays.files}
     assert kinds["kernel"] == "float16"
@@ -150,8 +147,8 @@ def test_half_the_bytes_change_little_and_that_is_measured(tmp_path: Path) -> No
 
 def test_what_float16_cannot_hold_stays_float32() -> None:
     large = np.full((2, 2), 1e5, "float32")
-    assert pack.halved_array(large).dtype == np.float32
-    assert pack.halved_array(np.ones((2, 2), "float32")).dtype == np.float16
+    assert pack.halved(large).dtype == np.float32
+    assert pack.halved(np.ones((2, 2), "float32")).dtype == np.float16
 
 
 def test_model_py_is_plain_python_for_the_platform_and_breaks_no_rule(tmp_path: Path) -> None:

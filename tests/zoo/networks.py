@@ -1,5 +1,6 @@
 """Networks for tests: a Keras network with weights that do something, and the same as a Graph."""
 
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +11,6 @@ from zoo.graph import Graph, Node, run
 from zoo.read import read
 from zoo.split import join
 from zoo.table import backbone
-
-# Where keras.applications has the preprocess_input of a builder.
-MODULES = {"VGG16": "vgg16", "VGG19": "vgg19", "ResNet50": "resnet50", "Xception": "xception",
-           "MobileNetV2": "mobilenet_v2"}
 
 
 def side(row: Backbone) -> int:
@@ -43,6 +40,14 @@ def keras_and_graph(name: str) -> tuple[Any, Graph]:
     nodes, arrays = preprocessing(row.preprocessing)
     resize = Node("resize", "resize", ("input",), {"size": [side(row)] * 2})
     return model, join(Graph((resize,), {}), Graph(tuple(nodes), arrays), read(model))
+
+
+def prepared(row: Backbone, x: np.ndarray) -> np.ndarray:
+    """Raw pictures as the row's builder wants them; what is no Keras network wants raw ones."""
+    import keras
+
+    builder = getattr(keras.applications, row.builder, None)
+    return sys.modules[builder.__module__].preprocess_input(x.copy()) if builder else x
 
 
 def pictures(row: Backbone, n: int = 2, seed: int = 0) -> np.ndarray:

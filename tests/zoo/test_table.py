@@ -1,12 +1,19 @@
 """Every row of the table, against keras.applications."""
 
-import importlib
 import random
 
 import numpy as np
 import pytest
 
-from tests.zoo.networks import MODULES, difference, keras_and_graph, output, pictures, shake, side
+from tests.zoo.networks import (
+    difference,
+    keras_and_graph,
+    output,
+    pictures,
+    prepared,
+    shake,
+    side,
+)
 from zoo.errors import UserError
 from zoo.rewrite import fast
 from zoo.split import cut, join
@@ -40,11 +47,7 @@ def test_raw_pictures_give_what_keras_gives_for_preprocessed_ones(name):
     row = BACKBONES[name]
     model, graph = keras_and_graph(name)
     x = pictures(row).astype("float32")
-    prepared = x.copy()
-    if row.builder in MODULES:
-        module = importlib.import_module(f"keras.applications.{MODULES[row.builder]}")
-        prepared = module.preprocess_input(x.copy())
-    expected = np.asarray(model(prepared, training=False))
+    expected = np.asarray(model(prepared(row, x), training=False))
     assert difference(output(graph, x), expected) < 1e-5
     assert difference(output(graph, x.astype("uint8")), expected) < 1e-5
     assert difference(output(fast(graph), x), expected) < 1e-5
