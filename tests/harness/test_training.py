@@ -238,6 +238,9 @@ def test_targets_keep_their_mass_and_carry_the_weight_of_the_class(dataset) -> N
     expected = unequal.train.sum() / (CLASSES * counts)
     assert np.allclose(y.sum(1), expected[unequal.labels], rtol=1e-5)
     assert (y.argmax(1) == unequal.labels).all()
+    absent = replace(unequal, classes=CLASSES + 7)  # classes that no training picture has
+    seen = absent.targets(np.flatnonzero(t.train)).sum(1)
+    assert seen.mean() == pytest.approx(1, rel=1e-5)
 
 
 def fitted(dataset: Dataset, epochs: int = 8, **fields: object):
