@@ -36,7 +36,8 @@ def make(store: Store, runs: list[Run], test: str | None = None) -> Run:
     The result is a run of its own, judged on the source ``test``, too. Raises UserError where they
     don't share a start, or nothing helps.
     """
-    if len({r.id for r in runs}) < 2:
+    runs = list({r.id: r for r in runs}.values())
+    if len(runs) < 2:
         raise UserError("A soup needs at least two runs of one backbone: train some with "
                         "--seeds 3.")
     check_alike(runs)

@@ -12,7 +12,7 @@ from harness.data.dataset import Dataset
 from harness.protocol import PRESETS, RANGES, protocol
 from harness.training import activations, cache, wise
 from harness.training.heads import head, trainable
-from harness.training.run import Job, boundary_of, network
+from harness.training.run import Job, boundary_of, network, warn_of_divergence
 from harness.training.sources import Pictures, Tables, batches
 from harness.training.stages import Learner, Stage, Task, fit
 from harness.training.views import Views
@@ -331,3 +331,18 @@ def test_a_size_below_what_the_backbone_needs_is_raised_to_it(dataset) -> None:
     assert job_of(dataset, "xception", size=64).size == 71
     assert job_of(dataset, "mobilenetv2", size=64).size == 64
     assert job_of(dataset, "mobilenetv2").size == 32
+
+
+def test_a_stage_that_diverged_is_kept_as_it_began_and_said(dataset, capsys, monkeypatch) -> None:
+    def learn(learner: Learner, *given: object) -> float:
+        for variable in learner.variables.values():
+            variable.assign(variable * np.nan)
+        return np.nan
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    graph, _, _, kept = fitted(dataset, epochs=2)
+    assert all(np.array_equal(v, graph.arrays[k]) for k, v in kept.weights.items())
+    warn_of_divergence("VGG16", {"stage 2": kept, "stage 1": replace(kept, best=1)})
+    said = capsys.readouterr().err
+    assert "VGG16: stage 2 diverged" in said
+    assert "stage 1" not in said
