@@ -279,6 +279,18 @@ def test_statistics_and_preprocessing_are_not_trained() -> None:
     assert [k for k in trainable(backbone("convnexttiny").graph(32)) if "layer_scale" in k]
 
 
+def test_a_feature_that_never_varied_in_training_decides_nothing_later() -> None:
+    pooled = np.random.default_rng(0).normal(3, 2, (40, 4)).astype("float32")
+    pooled[:, 1] = 0.0
+    top = head(protocol("strong"), 4, CLASSES, 0, pooled)
+    later = pooled.copy()
+    later[:, 1] = 40.0
+    assert np.array_equal(np.asarray(run(top, later)), np.asarray(run(top, pooled)))
+    standardized = np.asarray(run(top, pooled, until="standardize"))[:, [0, 2, 3]]
+    assert np.allclose(standardized.mean(0), 0, atol=1e-5)
+    assert np.allclose(standardized.std(0), 1, atol=1e-2)
+
+
 def test_the_moving_average_is_an_average_of_what_was_passed(dataset) -> None:
     t = task(dataset)
     graph = join(backbone("smallcnn2").graph(SIDE), activations.POOL,
