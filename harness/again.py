@@ -17,7 +17,7 @@ def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
     if prepared.dataset.content_hash != config["data"]["hash"]:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
     job = Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
-              None, Protocol(**config["protocol"]), config["seed"])
+              None, Protocol.from_json(config["protocol"]), config["seed"])
     return job, prepared.test
 
 

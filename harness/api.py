@@ -23,21 +23,24 @@ def train(source: str, backbone: str, protocol: str = "quick", *, test: str | No
     fields: any field of the protocol, such as ``views=3``. The same call finds the finished run
     again. Raises zoo.UserError, a sentence.
     """
+    import dataclasses
+
     from harness import protocol as protocols
     from harness.forecasts import update
     from harness.prepare import prepare
-    from harness.sweep import check, plan, run_job
+    from harness.sweep import check, plan, sweep
     from harness.training import cache
+    from zoo.errors import UserError
     from zoo.table import backbone as row
 
+    if not 0 <= seed < 2 ** 32:
+        raise UserError(f"seed must be from 0 to {2 ** 32 - 1}, not {seed}.")
     chosen = protocols.protocol(protocol, fields)
     check([row(backbone)], chosen)
     spec = plan([backbone], chosen, weights, folds, 1, source == "demo")[0]
-    import dataclasses
-
     store = Store(runs)
     prepared = prepare(source, test, images_key, labels_key)
-    run = run_job(dataclasses.replace(spec, seed=seed), prepared, store, cache.default())
+    run = sweep([dataclasses.replace(spec, seed=seed)], prepared, store, cache.default())[0]
     update(store)
     return run
 

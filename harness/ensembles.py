@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness import terminal
-from harness.runs import Run, Store, identity
+from harness.runs import Run, Store, identity, made_of
 from zoo.classifier import Classifier
 from zoo.errors import UserError
 from zoo.files import write_arrays, write_json
@@ -42,26 +42,32 @@ def accuracy(members: list[np.ndarray], labels: np.ndarray) -> float:
 
 
 def check_alike(runs: list[Run]) -> None:
-    """Refuse runs that were not judged on the same pictures."""
-    first = runs[0]
+    """Refuse runs that can't be averaged."""
     if len({r.id for r in runs}) < 2:
         raise UserError("An ensemble needs at least two different runs.")
     for run in runs[1:]:
-        if run.config["data"]["hash"] != first.config["data"]["hash"]:
-            raise UserError(f"{run.id} was trained on other data than {first.id}.")
-        if not same(run.predictions(), first.predictions(), "validation_index"):
-            raise UserError(f"{run.id} was validated on other pictures than {first.id}: train both "
-                            "with the same --folds and seed.")
-        if not same(run.suite(), first.suite(), "source", "operation", "strength"):
-            raise UserError(f"{run.id} and {first.id} were judged on different stress suites. "
-                            "Train both with the same version of this program.")
-        if run.config["protocol"]["tta"] != first.config["protocol"]["tta"]:
-            raise UserError(f"{run.id} and {first.id} differ in their test-time augmentation; the "
-                            "runs of an ensemble must share it.")
+        if sentence := unlike(run, runs[0]):
+            raise UserError(sentence)
+
+
+def unlike(run: Run, first: Run) -> str | None:
+    """Why the mean of both would mean nothing."""
+    if run.config["data"]["hash"] != first.config["data"]["hash"]:
+        return f"{run.id} was trained on other data than {first.id}."
+    if not same(run.predictions(), first.predictions(), "validation_index"):
+        return (f"{run.id} was validated on other pictures than {first.id}: train both with the "
+                "same --folds.")
+    if not same(run.suite(), first.suite(), "source", "operation", "strength"):
+        return (f"{run.id} and {first.id} were judged on different stress suites. Train both with "
+                "the same suite, by the same version of this program.")
+    if run.config["protocol"]["tta"] != first.config["protocol"]["tta"]:
+        return (f"{run.id} and {first.id} differ in their test-time augmentation; the runs of an "
+                "ensemble must share it.")
+    return None
 
 
 def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], *keys: str) -> bool:
-    return all(np.array_equal(a[k], b[k]) for k in keys)
+    return all(k in a and k in b and np.array_equal(a[k], b[k]) for k in keys)
 
 
 def share_test(runs: list[Run]) -> bool:
@@ -109,12 +115,11 @@ def configuration(runs: list[Run], shares: list[float]) -> dict[str, Any]:
     first = runs[0].config
     origins = sorted({r.config["weights"]["origin"] for r in runs})
     protocols = sorted({r.config["protocol"]["name"] for r in runs})
-    config = {**{k: v for k, v in first.items() if k != "of"},
-              "backbone": " + ".join(title(r.config["backbone"]) for r in runs),
-              "weights": {"origin": ", ".join(origins)},
-              "protocol": {**first["protocol"], "name": ", ".join(protocols)},
-              "members": [r.id for r in runs], "shares": shares,
-              "test": first.get("test") if share_test(runs) else None}
+    config = made_of(
+        runs, backbone=" + ".join(title(r.config["backbone"]) for r in runs),
+        weights={"origin": ", ".join(origins)}, shares=shares,
+        protocol={**first["protocol"], "name": ", ".join(protocols)},
+        test=first.get("test") if share_test(runs) else None)
     config["identity"] = identity({"ensemble": sorted(
         (r.config["identity"], s) for r, s in zip(runs, shares, strict=True))})
     return config
@@ -167,14 +172,13 @@ def mean(arrays: list[np.ndarray], shares: list[float]) -> np.ndarray:
 
 
 def candidates(store: Store) -> list[Run]:
-    """The single runs on the newest data set that were judged on the same pictures."""
+    """The newest single runs, on the newest data set, that can be averaged with each other."""
     single = [r for r in store.whole() if "members" not in r.config]
     if not single:
         raise UserError(f"{store.folder} holds no finished run. Make some with: harness zoo")
-    newest = single[-1]
-    index, suite = newest.predictions(), newest.suite()
-    return [r for r in single
-            if r.config["data"]["hash"] == newest.config["data"]["hash"]
-            and r.config["protocol"]["tta"] == newest.config["protocol"]["tta"]
-            and same(r.predictions(), index, "validation_index")
-            and same(r.suite(), suite, "source", "operation", "strength")]
+    groups: list[list[Run]] = []
+    for run in reversed(single):
+        if run.config["data"]["hash"] == single[-1].config["data"]["hash"]:
+            home = next((g for g in groups if unlike(run, g[0]) is None), None)
+            groups.append([run]) if home is None else home.append(run)
+    return next((g for g in groups if len(g) > 1), groups[0])[::-1]

@@ -89,6 +89,18 @@ class Protocol:
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Protocol":
+        """The reverse; a field that a record doesn't have yet is as it was before there was one.
+
+        Raises UserError for a field of another version, or a value that can't be.
+        """
+        unknown = sorted(fields.keys() - {f.name for f in dataclasses.fields(cls)})
+        if unknown:
+            raise UserError(f"This version knows no field {unknown[0]!r} of a protocol. Use the "
+                            "version that made the run, or train it again.")
+        return cls(**fields)
+
 
 def protocol(name: str, settings: dict[str, Any] | None = None) -> Protocol:
     """The preset called ``name`` with ``settings`` (field: value or its text) in place.

@@ -220,6 +220,12 @@ def stamp() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
 
 
+def made_of(runs: list[Run], **own: Any) -> dict[str, Any]:
+    """The configuration of a run made of ``runs``: the first one's, but for its ``own`` fields."""
+    first = {k: v for k, v in runs[0].config.items() if k != "of"}  # what it had views added to
+    return {**first, "members": [r.id for r in runs], **own}
+
+
 def identity(config: dict[str, Any]) -> str:
     """What makes two runs the same: everything in the configuration that decides the outcome."""
     return content_hash({k: v for k, v in config.items() if k != "identity"})

@@ -5,7 +5,7 @@ What is sought is accuracy on the stress suite, never on clean validation.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -69,6 +69,10 @@ class Objective:
         from harness.judge.suite import make_suite
         from zoo.device import number_type
 
+        row = backbone(spec.backbone)
+        if row.pretrained is None:
+            raise UserError(f"{row.title} has nothing frozen to search on. Choose a pretrained "
+                            "backbone.")
         self.spec, self.data, self.cache = spec, prepared.dataset, cache
         self.fold = prepared.folds(spec.folds)[0]
         self.number_type = number_type()
@@ -93,26 +97,28 @@ class Objective:
         job = Job(self.data, (self.fold,), backbone(self.spec.backbone), self.spec.weights,
                   protocol, self.spec.seed)
         frozen = divide(job.backbone.graph(job.size, job.weights), job, self.number_type)
-        pooled, source = sources(job, frozen, views_of(job), self.cache,
-                                 Outcome(number_type=self.number_type))
+        found, source = sources(job, frozen, views_of(job), self.cache,
+                                Outcome(number_type=self.number_type))
+        pooled = cast(Tables, found)  # None from scratch alone
         task = Task(job.dataset.labels, len(job.dataset.class_names),
                     mask(self.fold[0], len(job.dataset)), mask(self.fold[1], len(job.dataset)),
                     protocol, job.seed, self.number_type)
-        if pooled is None:
-            raise UserError(f"{job.backbone.title} has nothing frozen to search on. Choose a "
-                            "pretrained backbone.")
         top = head(protocol, pooled.tables[0].shape[1], task.classes, job.seed,
                    sample(pooled, task))
         first = fit(top, pooled, task, Stage.first(protocol), protocol.other_views)
-        whole = join(frozen.tail, activations.POOL, with_weights(top, first.weights))
-        if frozen.tail.nodes and protocol.epochs_2:
+        whole = with_weights(top, first.weights)
+        if frozen.tail.nodes:
+            whole = join(frozen.tail, activations.POOL, whole)
             tuned = fit(whole, source, task, Stage.second(protocol), protocol.other_views,
                         after_epoch=after_epoch)
             whole = with_weights(whole, tuned.weights)
         return self.judge(frozen, whole)
 
     def judge(self, frozen: Frozen, whole: Graph) -> float:
-        """Accuracy on the distorted pictures of the suite, from their cached activations."""
+        """Accuracy on the distorted pictures of the suite, from their cached activations.
+
+        whole: what follows the boundary; the head alone where nothing else is trained.
+        """
         views = Views(self.suite, "none")
         found = activations.compute(views, 0, frozen, self.cache, lambda n: None,
                                     maps=bool(frozen.tail.nodes), number_type=self.number_type)
@@ -137,8 +143,9 @@ def explore(objective: Objective, fields: list[str], trials: int, folder: Path
     study = optuna.create_study(
         study_name=name, direction="maximize", load_if_exists=True,
         storage=optuna.storages.JournalStorage(backend),
-        sampler=optuna.samplers.TPESampler(seed=0),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4))
+    # One seed for all calls would draw the first call's trials again.
+    study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
     base = objective.spec.protocol
 
     def trial(t: Any) -> float:

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness import record, terminal
 from harness.again import job_of
-from harness.runs import Run, Store, identity
-from harness.sweep import test_record
+from harness.runs import Run, Store, identity, made_of
+from harness.sweep import SCRATCH, test_record
 from harness.training.run import Job, Outcome
 from zoo.classifier import Classifier
 from zoo.errors import UserError
@@ -36,7 +36,8 @@ def make(store: Store, runs: list[Run], test: str | None = None) -> Run:
     The result is a run of its own, judged on the source ``test``, too. Raises UserError where they
     don't share a start, or nothing helps.
     """
-    if len({r.id for r in runs}) < 2:
+    runs = list({r.id: r for r in runs}.values())
+    if len(runs) < 2:
         raise UserError("A soup needs at least two runs of one backbone: train some with "
                         "--seeds 3.")
     check_alike(runs)
@@ -64,8 +65,14 @@ def check_alike(runs: list[Run]) -> None:
             if run.config[key] != first[key]:
                 raise UserError(f"{run.id} and {runs[0].id} don't share their {word}, so their "
                                 "weights can't be averaged.")
+        if run.config["weights"]["origin"] == SCRATCH and run.config["seed"] != first["seed"]:
+            raise UserError(f"{run.id} and {runs[0].id} began at different random weights, whose "
+                            "mean is no network: a soup needs pretrained ones, or one seed.")
         if run.config["data"]["hash"] != first["data"]["hash"]:
             raise UserError(f"{run.id} was trained on other data than {runs[0].id}.")
+        if run.config["protocol"]["tta"] != first["protocol"]["tta"]:
+            raise UserError(f"{run.id} and {runs[0].id} differ in their test-time augmentation; "
+                            "the runs of a soup must share it.")
 
 
 def greedy(job: Job, graphs: list[Graph]) -> list[int]:
@@ -93,8 +100,7 @@ def greedy(job: Job, graphs: list[Graph]) -> list[int]:
 
 
 def configuration(runs: list[Run]) -> dict[str, Any]:
-    first = runs[0].config
-    config = {**{k: v for k, v in first.items() if k != "of"}, "members": [r.id for r in runs],
-              "protocol": {**first["protocol"], "name": f"soup of {len(runs)}"}}
+    protocol = {**runs[0].config["protocol"], "name": f"soup of {len(runs)}"}
+    config = made_of(runs, protocol=protocol)
     config["identity"] = identity({"soup": sorted(r.config["identity"] for r in runs)})
     return config

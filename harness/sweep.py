@@ -17,6 +17,7 @@ from zoo.errors import UserError
 from zoo.table import backbone
 
 WEIGHTS = ("auto", "imagenet", "none")
+SCRATCH = "from scratch"  # origin of the weights of a backbone that has no pretrained ones
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def find_weights(row: Backbone, weights: str, demo: bool) -> tuple[Path | None, 
     from zoo import weights as sources
 
     if row.pretrained is None:
-        return None, {"origin": "from scratch"}
+        return None, {"origin": SCRATCH}
     if weights == "none":
         return None, {"origin": "random"}
     file = row.pretrained

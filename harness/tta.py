@@ -16,11 +16,14 @@ def make(store: Store, run: Run, tta: str, test: str | None = None) -> Run:
     """The classifier of ``run`` with ``tta`` ("flip": 2 views, "dihedral": 8), as a run of its own.
 
     Nothing is trained; everything is judged again, on the source ``test``, too. Raises UserError
-    where the run is an ensemble or its pictures are gone.
+    where the run is an ensemble or has views already, or its pictures are gone.
     """
     if "members" in run.config:
         raise UserError(f"{run.id} is made of several runs. Give its members test-time "
                         "augmentation first.")
+    if run.config["protocol"]["tta"] != "none":
+        raise UserError(f"{run.id} has test-time augmentation already "
+                        f"({run.config['protocol']['tta']}). Name a run without.")
     job, held = job_of(run, test)
     job = dataclasses.replace(job, protocol=dataclasses.replace(job.protocol, tta=tta))
     config = {**configuration(run, tta), "test": test_record(held)}

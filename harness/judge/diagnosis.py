@@ -108,14 +108,14 @@ def overfit(run: "Run") -> list[Finding]:
               if (kept := losses_at_best(stage)) is not None]
     if not losses:
         return []
-    train, validation = np.exp(-np.mean(losses, axis=0))
+    train, validation = np.mean(losses, axis=0).tolist()
     ceiling = 1 - run.metrics["validation"]["accuracy"]
-    points = 100 * float(min(train - validation, ceiling))
+    points = 100 * float(min(np.exp(-train) - np.exp(-validation), ceiling))
     if points < NOTICEABLE:
         return []
     return [Finding("over-fit", points,
-                    f"The mean probability of the true class is {100 * train:.0f} % on training "
-                    f"pictures and {100 * validation:.0f} % on validation pictures.",
+                    f"At the kept epoch the loss is {train:.2f} on training pictures, as they were "
+                    f"shown, and {validation:.2f} on untouched validation pictures.",
                     "more augmented views, more dropout or weight decay, fewer layers unfrozen")]
 
 

@@ -18,6 +18,9 @@ from harness.judge.pairs import Z90
 OWN = 0.15
 UNSEEN = 2.0  # families unknown to the suite that a hidden test's effect is a mean over
 FEWEST = 20   # pictures of a family that tell how a run takes it
+# Accuracies are kept half a picture of so many away from 0 and 1, however large the suite is: there
+# the logit's slope is without bound, and a run without a mistake would promise less than others.
+FINEST = 100
 ASSUMES = ("the hidden test stacks one to four distortions of known families; its harshness is "
            "known only from other teams' published scores")
 
@@ -38,7 +41,7 @@ def prior(evidence: Sequence[Evidence]) -> Prior:
     All runs meet the same simulated tests, so a test that is hard for one is so for others.
     """
     theta = hidden.imagine()
-    outcomes = logit(hidden.accuracies(evidence, theta), min(len(e.label) for e in evidence))
+    outcomes = logit(hidden.accuracies(evidence, theta), FINEST)
     accuracy = expit(outcomes.mean(1))
     steep = 1 / (accuracy * (1 - accuracy))  # of the logit
     errors = np.array([sampling_error(e.right, e.source, hidden.expected(e)) for e in evidence])
@@ -59,7 +62,7 @@ def across_families(evidence: Sequence[Evidence]) -> np.ndarray:
     found = []
     for e in evidence:
         member = design(e.operation, e.strength, FAMILIES)[:, 2:] > 0
-        found.append([logit(e.right[rows].mean(), int(rows.sum())) if rows.sum() >= FEWEST
+        found.append([logit(e.right[rows].mean(), min(FINEST, rows.sum())) if rows.sum() >= FEWEST
                       else np.nan for rows in member.T])
     logits = np.array(found)
     logits = logits[:, np.isfinite(logits).all(0)]

@@ -62,8 +62,8 @@ class Target:
 
     def one(self, evidence: Evidence, p: np.ndarray, spread: float, n: int, words: str
             ) -> Forecast:
-        mean = float(logit(p.mean(), n))
-        steep = 1 / max(p.mean() * (1 - p.mean()), 1 / n)
+        mean = float(logit(p.mean()))
+        steep = 1 / float(expit(mean) * (1 - expit(mean)))
         chance = np.sqrt((p * (1 - p)).sum()) / n  # of these pictures, given their probabilities
         sampling = np.hypot(sampling_error(evidence.right, evidence.source), chance) * steep
         far = FAR * abs(mean - float(logit(evidence.plain, len(evidence.label))))

@@ -7,6 +7,7 @@ from zoo.graph import Graph, Node
 
 LOGITS = "logits"
 HEAD = ("hidden", LOGITS)  # the nodes with weights
+LEAST = 1e-3  # deviation of a feature below which it is taken for constant
 
 
 def head(protocol: Protocol, features: int, classes: int, seed: int,
@@ -33,7 +34,9 @@ def head(protocol: Protocol, features: int, classes: int, seed: int,
             kernel=rng.uniform(-limit, limit, (inputs, outputs)), bias=np.zeros(outputs))
 
     if protocol.standardize and pooled is not None:
-        mean, scale = pooled.mean(0, dtype="f8"), 1 / (pooled.std(0, dtype="f8") + 1e-3)
+        mean, std = pooled.mean(0, dtype="f8"), pooled.std(0, dtype="f8")
+        # What never varied in training has untrained weights: it must not be magnified, but go.
+        scale = np.where(std < LEAST, 0.0, 1 / (std + LEAST))
         add(Node("standardize", "affine", (last,), {}, ("scale", "offset")),
             scale=scale, offset=-mean * scale)
     if protocol.dense:

@@ -229,8 +229,17 @@ def one_fold(job: Job, frozen: Frozen, task: Task, pooled: Tables | None, source
                 tuned = between(whole, tuned, source, task, stage, views)
         stages["stage 2"] = tuned
         whole = with_weights(whole, tuned.weights)
+    warn_of_divergence(name, stages)
     history = {k: {"best": t.best, "wise": t.share, "epochs": t.history} for k, t in stages.items()}
     return join(frozen.trunk, whole), history
+
+
+def warn_of_divergence(name: str, stages: dict[str, Trained]) -> None:
+    """Say of which stages nothing was kept."""
+    for stage, trained in stages.items():
+        if trained.history and not trained.best:
+            terminal.warn(f"{name}: {stage} diverged (no epoch's loss is a number), so the weights "
+                          "are those it began with. Lower rate_1 and rate_2.")
 
 
 def features(tail: Graph, job: Job) -> int:

@@ -71,7 +71,7 @@ class Task:
         smooth[np.diag_indices(self.classes)] += 1 - p.label_smoothing
         if p.class_weights:
             counts = np.bincount(self.labels[self.train], minlength=self.classes)
-            smooth *= (self.train.sum() / (self.classes * np.maximum(counts, 1)))[:, None]
+            smooth *= (self.train.sum() / ((counts > 0).sum() * np.maximum(counts, 1)))[:, None]
         return smooth[self.labels[picture]]
 
     def mixed_targets(self, batch: Batch) -> np.ndarray:

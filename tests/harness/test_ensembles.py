@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.ensembles import greedy, join
-from harness.runs import Run
+from harness import tta
+from harness.ensembles import candidates, greedy, join
+from harness.runs import Run, Store
 from tests.harness.fake_store import make_store
 from zoo.classifier import Classifier
 from zoo.files import write_arrays, write_json
@@ -72,3 +73,12 @@ def test_a_test_accuracy_only_where_all_members_were_judged_on_one_file(
     assert (made.config["test"] is not None) == shared == ("test" in made.predictions())
     assert (made.metrics["test"] is not None) == shared
     assert ("not judged on the same test file" in capsys.readouterr().out) != shared
+
+
+def test_a_newest_run_that_is_like_no_other_does_not_hide_the_others(tmp_path: Path) -> None:
+    runs = make_store(tmp_path, 4).finished()
+    for run in runs[1:]:
+        write_arrays(run.folder / "suite.npz", **runs[0].suite())
+    write_json(runs[3].folder / "config.json", tta.configuration(runs[3], "flip"))
+    (runs[1].folder / "suite.npz").unlink()
+    assert [r.id for r in candidates(Store(tmp_path))] == [runs[0].id, runs[2].id]

@@ -157,9 +157,13 @@ def test_over_fit_and_twins_are_seen(store) -> None:
     sample = run.sample()
     sample["images"][1] = np.rot90(sample["images"][0])
     write_arrays(run.folder / "sample.npz", **sample)
-    kinds = {f["kind"]: f["points"] for f in diagnosis.diagnose(Store(store.folder).run(run.id))}
+    found = diagnosis.diagnose(Store(store.folder).run(run.id))
+    kinds = {f["kind"]: f["points"] for f in found}
     assert kinds["leak"] > 0
     assert kinds["over-fit"] > 5
+    words = next(f["words"] for f in found if f["kind"] == "over-fit")
+    assert "loss is 0.01 on training" in words
+    assert "1.00 on untouched" in words
 
 
 def test_the_temperature_of_overconfident_predictions_is_above_one() -> None:

@@ -116,3 +116,23 @@ def test_perfect_and_hopeless_runs_get_finite_forecasts(evidence) -> None:
                      forecast.target(always, said)):
             assert all(np.isfinite([f.low, f.forecast, f.high]).all() for f in made)
             assert all(f.low <= f.forecast <= f.high for f in made)
+
+
+def test_fewer_mistakes_never_promise_less() -> None:
+    e = judged.runs(1, 2000)[0]
+    perfect = np.eye(judged.CLASSES)[e.label]
+    lows = []
+    for every in (20, 50, 100, 200, 1000, 10 ** 6):  # one picture in so many is wrong
+        p = perfect.copy()
+        p[every // 2::every] = np.roll(p[every // 2::every], 1, axis=1)
+        lows.append(forecast.blind([replace(e, probabilities=p)])[0].low)
+    assert lows == sorted(lows)
+
+
+def test_a_target_of_one_picture_says_what_many_like_it_say_with_less_certainty(evidence) -> None:
+    e = evidence[5]
+    sure = e.probabilities[[e.probabilities.max(1).argmax()]]
+    one, many = (forecast.target([e], {e.name: np.repeat(sure, n, 0)})[0] for n in (1, 1000))
+    assert one.forecast == pytest.approx(many.forecast)
+    assert one.forecast > 0.9
+    assert one.high - one.low > many.high - many.low

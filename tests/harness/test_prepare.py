@@ -86,3 +86,6 @@ def test_a_notebook_names_the_arrays_of_its_file(
     prepared: Any = train(str(tmp_path / "a.npz"), "smallcnn2", runs=tmp_path / "runs",
                           images_key="pictures", labels_key="classes")
     assert len(prepared.dataset) == 60
+    assert list((tmp_path / "runs").glob("cleaning-*.json"))  # the page shows it
+    with pytest.raises(UserError, match="seed must be"):
+        train(str(tmp_path / "a.npz"), "smallcnn2", runs=tmp_path / "runs", seed=-1)

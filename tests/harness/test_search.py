@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from harness import search
-from harness.protocol import PRESETS
+from harness.prepare import prepare
+from harness.protocol import PRESETS, protocol
+from harness.sweep import Spec
+from harness.training import cache
 from tests.harness.conftest import harness, tiny_contest
 
 
@@ -77,7 +80,7 @@ def test_only_searches_for_the_same_share_a_study(
     asked = explored(monkeypatch)
     same = ["--data", contest.name, "--weights", "none"]
     for words in (same, [*same, "--fields", "l2"], [*same, "--set", "policy=report"],
-                  [*same, "--drop", "0"], [*same, "--backbone", "smallcnn2"]):
+                  [*same, "--drop", "0"], [*same, "--backbone", "vgg16"]):
         run(*words)
     names = [objective.name for objective, *_ in asked]
     assert names[0] == names[1]
@@ -94,6 +97,26 @@ def test_a_study_goes_on_with_other_fields(tmp_path: Path) -> None:
         name="study", spec=types.SimpleNamespace(protocol=PRESETS["quick"]),
         accuracy=lambda protocol, after_epoch: 1 - protocol.dropout)
     assert len(search.explore(objective, ["dropout"], 2, tmp_path)) == 2  # type: ignore[arg-type]
+    rows = search.explore(objective, ["dropout"], 2, tmp_path)  # type: ignore[arg-type]
+    assert len({r["dropout"] for r in rows}) == 4  # no trial is drawn twice
     rows = search.explore(objective, ["l2"], 1, tmp_path)  # type: ignore[arg-type]
-    assert sorted(r["trial"] for r in rows) == [0, 1, 2]
+    assert sorted(r["trial"] for r in rows) == [0, 1, 2, 3, 4]
     assert [r["suite"] for r in rows] == sorted((r["suite"] for r in rows), reverse=True)
+
+
+def test_a_network_with_nothing_frozen_is_refused_before_anything_is_searched(
+        contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = explored(monkeypatch)
+    result = harness("search", "--data", contest.name, "--backbone", "smallcnn2")
+    assert result.exit_code == 2
+    assert "nothing frozen to search on" in result.output
+    assert not asked
+
+
+def test_a_trial_is_judged_where_only_the_head_is_trained(contest: Path) -> None:
+    settings = {"boundary": "head", "views": 0, "epochs_1": 1, "suite": 100, "size": 32}
+    chosen = protocol("quick", settings)
+    objective = search.Objective(
+        Spec("mobilenetv2", None, {"origin": "random"}, chosen, 1, 0), prepare(contest.name),
+        cache.default())
+    assert 0 <= objective.accuracy(chosen, lambda record: None) <= 1

@@ -2,17 +2,21 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from harness import load_classifier, load_data, soup
+from harness import load_classifier, load_data, soup, tta
 from harness.data.dataset import Dataset
-from harness.protocol import protocol
+from harness.prepare import prepare
+from harness.protocol import PRESETS, protocol
 from harness.runs import Store
 from harness.training.run import Job
-from tests.harness.conftest import SMALL, harness
+from tests.harness.conftest import SMALL, harness, tiny_contest
+from tests.harness.fake_store import make_store
 from zoo import UserError
+from zoo.files import write_json
 from zoo.graph import Graph, Node
 from zoo.table import backbone
 
@@ -50,12 +54,47 @@ def test_a_network_that_lowers_the_suites_accuracy_stays_out_of_the_soup() -> No
     assert soup.greedy(job, [good, bad, good]) == [0, 2]
 
 
+@pytest.mark.parametrize("change, sentence", [
+    ({"seed": 1, "weights": {"origin": "from scratch"}}, "began at different random weights"),
+    ({"protocol": {**PRESETS["seed"].to_json(), "tta": "flip"}}, "test-time augmentation"),
+])
+def test_runs_whose_mean_is_no_network_or_nothing_new_are_refused(
+        tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    first, second = make_store(tmp_path, 2).finished()
+    same = {**first.config, "weights": change.get("weights", first.config["weights"])}
+    write_json(first.folder / "config.json", same)
+    write_json(second.folder / "config.json", {**same, **change})
+    store = Store(tmp_path)
+    with pytest.raises(UserError, match=sentence):
+        soup.make(store, store.finished())
+
+
+def test_a_run_of_another_version_is_not_guessed_at(tmp_path: Path) -> None:
+    tiny_contest(tmp_path / "contest.npz")
+    hashed = prepare(str(tmp_path / "contest.npz")).dataset.content_hash
+    run = make_store(tmp_path / "runs", 1).finished()[0]
+    config = {**run.config, "protocol": {**run.config["protocol"], "dreams": 3}, "data": {
+        **run.config["data"], "provenance": str(tmp_path / "contest.npz"), "hash": hashed}}
+    write_json(run.folder / "config.json", config)
+    store = Store(tmp_path / "runs")
+    with pytest.raises(UserError, match="no field 'dreams'"):
+        tta.make(store, store.finished()[0], "flip")
+
+
+def test_views_are_added_once(tmp_path: Path) -> None:
+    run = make_store(tmp_path, 1).finished()[0]
+    write_json(run.folder / "config.json", tta.configuration(run, "flip"))
+    store = Store(tmp_path)
+    with pytest.raises(UserError, match=r"already \(flip\)"):
+        tta.make(store, store.finished()[0], "dihedral")
+
+
 @pytest.mark.slow
 def test_runs_of_several_seeds_become_one_run(
         line: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(line / "contest.npz", here)
-    result = harness("zoo", "--data", "contest.npz", "--backbones", "smallcnn2", "--seeds", "2",
-                     *SMALL)
+    result = harness("zoo", "--data", "contest.npz", "--backbones", "mobilenetv2", "--weights",
+                     "none", "--seeds", "2", *SMALL)
     assert result.exit_code == 0, result.output
     monkeypatch.setattr(soup, "greedy", lambda job, graphs: list(range(len(graphs))))
     ids = [r.id for r in Store("runs").finished()]

@@ -12,7 +12,7 @@ from harness.data.dataset import Dataset
 from harness.protocol import PRESETS, RANGES, protocol
 from harness.training import activations, cache, wise
 from harness.training.heads import head, trainable
-from harness.training.run import Job, boundary_of, network
+from harness.training.run import Job, boundary_of, network, warn_of_divergence
 from harness.training.sources import Pictures, Tables, batches
 from harness.training.stages import Learner, Stage, Task, fit
 from harness.training.views import Views
@@ -238,6 +238,9 @@ def test_targets_keep_their_mass_and_carry_the_weight_of_the_class(dataset) -> N
     expected = unequal.train.sum() / (CLASSES * counts)
     assert np.allclose(y.sum(1), expected[unequal.labels], rtol=1e-5)
     assert (y.argmax(1) == unequal.labels).all()
+    absent = replace(unequal, classes=CLASSES + 7)  # classes that no training picture has
+    seen = absent.targets(np.flatnonzero(t.train)).sum(1)
+    assert seen.mean() == pytest.approx(1, rel=1e-5)
 
 
 def fitted(dataset: Dataset, epochs: int = 8, **fields: object):
@@ -274,6 +277,18 @@ def test_statistics_and_preprocessing_are_not_trained() -> None:
     assert not [k for k in names if k.endswith(("/mean", "/variance")) or "preprocess" in k]
     assert [k for k in names if k.endswith("/gamma")]
     assert [k for k in trainable(backbone("convnexttiny").graph(32)) if "layer_scale" in k]
+
+
+def test_a_feature_that_never_varied_in_training_decides_nothing_later() -> None:
+    pooled = np.random.default_rng(0).normal(3, 2, (40, 4)).astype("float32")
+    pooled[:, 1] = 0.0
+    top = head(protocol("strong"), 4, CLASSES, 0, pooled)
+    later = pooled.copy()
+    later[:, 1] = 40.0
+    assert np.array_equal(np.asarray(run(top, later)), np.asarray(run(top, pooled)))
+    standardized = np.asarray(run(top, pooled, until="standardize"))[:, [0, 2, 3]]
+    assert np.allclose(standardized.mean(0), 0, atol=1e-5)
+    assert np.allclose(standardized.std(0), 1, atol=1e-2)
 
 
 def test_the_moving_average_is_an_average_of_what_was_passed(dataset) -> None:
@@ -328,3 +343,18 @@ def test_a_size_below_what_the_backbone_needs_is_raised_to_it(dataset) -> None:
     assert job_of(dataset, "xception", size=64).size == 71
     assert job_of(dataset, "mobilenetv2", size=64).size == 64
     assert job_of(dataset, "mobilenetv2").size == 32
+
+
+def test_a_stage_that_diverged_is_kept_as_it_began_and_said(dataset, capsys, monkeypatch) -> None:
+    def learn(learner: Learner, *given: object) -> float:
+        for variable in learner.variables.values():
+            variable.assign(variable * np.nan)
+        return np.nan
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    graph, _, _, kept = fitted(dataset, epochs=2)
+    assert all(np.array_equal(v, graph.arrays[k]) for k, v in kept.weights.items())
+    warn_of_divergence("VGG16", {"stage 2": kept, "stage 1": replace(kept, best=1)})
+    said = capsys.readouterr().err
+    assert "VGG16: stage 2 diverged" in said
+    assert "stage 1" not in said
