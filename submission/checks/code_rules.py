@@ -15,7 +15,8 @@ from submission.rule import ERROR, WARNING, Rule
 PRESENT = {"numpy", "tensorflow", "keras", "h5py", "absl", "google", "ml_dtypes", "optree", "rich",
            "namex", "packaging", "requests", "six", "wrapt", "typing_extensions", "tensorboard",
            "termcolor", "astunparse", "gast", "opt_einsum", "flatbuffers", "grpc", "urllib3",
-           "setuptools", "pkg_resources", "markdown", "werkzeug", "certifi", "idna"}
+           "setuptools", "pkg_resources", "markdown", "werkzeug", "certifi", "idna", "pip", "wheel",
+           "pygments", "markdown_it", "charset_normalizer", "pasta", "clang"}
 # Well known packages that the platform may lack: nobody has shown that it has them.
 UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib", "seaborn", "torch",
             "torchvision", "timm", "keras_cv", "keras_hub", "keras_nlp", "keras_core", "tf_keras",
@@ -26,7 +27,15 @@ UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib",
             "psutil", "numba", "einops", "kornia", "tflite_runtime", "visualkeras", "imblearn",
             "efficientnet", "vit_keras", "classification_models", "mlxtend", "statsmodels",
             "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown",
-            "tensorflow_decision_forests"}
+            "tensorflow_decision_forests", "tensorflow_model_optimization", "tensorflow_io",
+            "keras_cv_attention_models", "keras_tuner", "ai_edge_litert", "mediapipe", "lightning",
+            "pytorch_lightning", "torchmetrics", "torchaudio", "fastai", "accelerate", "evaluate",
+            "datasets", "peft", "open_clip", "clip", "segmentation_models", "efficientnet_pytorch",
+            "pretrainedmodels", "torchstain", "staintools", "pywt", "mahotas", "SimpleITK", "cupy",
+            "numexpr", "dask", "polars", "pyarrow", "networkx", "sympy", "patsy", "tables", "zarr",
+            "attr", "attrs", "pydantic", "dateutil", "pytz", "click", "psycopg2", "dotenv",
+            "colorama", "tabulate", "regex", "ujson", "simplejson", "msgpack", "lz4", "zstandard",
+            "threadpoolctl", "hydra", "omegaconf", "ml_collections", "pydot", "graphviz"}
 NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
 FETCHING = ("get_file", "urlretrieve", "urlopen", "wget.download", "gdown.download", "requests.get",
             "hf_hub_download", "snapshot_download", "kaggle")
@@ -44,7 +53,7 @@ def no_python(f: Facts) -> Iterator[str]:
         yield from why_unread("model.py", f.archive.model)
     elif f.sources:
         for file, text in f.unread.items():
-            yield from why_unread(file, text)
+            yield from why_unread(file, text or "")
 
 
 def why_unread(file: str, text: str) -> Iterator[str]:
@@ -58,7 +67,7 @@ def why_unread(file: str, text: str) -> Iterator[str]:
     try:
         ast.parse(text)
     except SyntaxError as e:
-        yield f"{file} is no Python: {e.msg}, line {e.lineno}."
+        yield f"{file} is no Python: {e.msg}" + (f", line {e.lineno}." if e.lineno else ".")
     except (ValueError, RecursionError) as e:
         yield f"{file} is no Python: {e}."
 
@@ -73,7 +82,8 @@ def newer_python(f: Facts) -> Iterator[str]:
 
 def no_class(f: Facts) -> Iterator[str]:
     for s in main(f):
-        if "Model" in s.classes and s.classes["Model"] in s.tree.body or "Model" in s.bound \
+        starred = "*" in s.imports and any("Model" in other.bound for other in f.sources)
+        if f.lineage[0] or starred or "Model" in s.bound \
                 and not s.imports.get("Model", "").startswith(("tensorflow.", "keras.")):
             continue
         names = [n for n in s.classes if n != "Model"]
@@ -82,33 +92,30 @@ def no_class(f: Facts) -> Iterator[str]:
 
 
 def constructor(f: Facts) -> Iterator[str]:
-    for s in main(f):
-        method = s.method("__init__")
-        if method is None:
-            continue
-        needed = required(method, skip=1)
-        if needed is None:
-            yield "Model.__init__ takes no self."
-        elif needed:
-            yield f"Model.__init__ wants {', '.join(needed)}; the platform calls Model()."
-        if isinstance(method, ast.AsyncFunctionDef):
-            yield "Model.__init__ is async."
+    _, method = f.method("__init__") or (None, None)
+    if method is None or method.decorator_list:
+        return
+    needed = required(method, skip=1)
+    if needed is None:
+        yield "Model.__init__ takes no self."
+    elif needed:
+        yield f"Model.__init__ wants {', '.join(needed)}; the platform calls Model()."
+    if isinstance(method, ast.AsyncFunctionDef):
+        yield "Model.__init__ is async."
 
 
 def signature(f: Facts) -> Iterator[str]:
-    for s in main(f):
-        if "Model" not in s.classes:
-            continue
-        method = s.method("predict")
-        if method is None:
-            if not s.foreign_base and not assigned(s.classes["Model"], "predict"):
-                names = [n.name for n in s.classes["Model"].body if isinstance(n, ast.FunctionDef)]
-                near = difflib.get_close_matches("predict", names, n=1, cutoff=0.5)
-                yield "Model has no method predict" + (f", but {near[0]}." if near else ".")
-            continue
-        decorators = {s.name(d) for d in method.decorator_list}
-        skip = 0 if "staticmethod" in decorators else 1
-        yield from parameters(method, skip)
+    known = [pair for pair in f.lineage if pair]
+    found = f.method("predict")
+    if found:
+        decorators = {found[0].name(d) for d in found[1].decorator_list}
+        if decorators <= {"staticmethod", "classmethod"}:
+            yield from parameters(found[1], 0 if "staticmethod" in decorators else 1)
+    elif known and len(known) == len(f.lineage) and not any(given(*pair) for pair in known):
+        names = [n.name for _, owner in known for n in owner.body
+                 if isinstance(n, ast.FunctionDef)]
+        near = difflib.get_close_matches("predict", names, n=1, cutoff=0.5)
+        yield "Model has no method predict" + (f", but {near[0]}." if near else ".")
 
 
 def parameters(method: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> Iterator[str]:
@@ -135,9 +142,10 @@ def required(method: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> list[
     return free + [a.arg for a, default in pairs if default is None]
 
 
-def assigned(owner: ast.ClassDef, name: str) -> bool:
-    return any(isinstance(n, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name
-                                                 for t in n.targets) for n in owner.body)
+def given(s: Source, owner: ast.ClassDef) -> bool:
+    """Whether the class may get a predict otherwise than by a def."""
+    return bool(owner.decorator_list) or bool(re.search(
+        r"^\s*(\w+\.)?predict\s*(:[^=\n]+)?=(?!=)|setattr\(|def __getattr", s.text, re.M))
 
 
 def undefined(f: Facts) -> Iterator[str]:
@@ -147,10 +155,10 @@ def undefined(f: Facts) -> Iterator[str]:
 
 
 def imported(f: Facts) -> Iterator[tuple[str, str, bool]]:
-    """(module, where, whether a failing import is caught) of everything that is imported."""
+    """(module, where, whether it may fail) of everything that is imported."""
     for s in f.sources:
         for node in [*s.walk(ast.Import), *s.walk(ast.ImportFrom)]:
-            caught = s.tried(node, "ImportError", "ModuleNotFoundError")
+            caught = s.optional(node)
             where = f"Line {getattr(node, 'lineno', 0)} of {s.file}"
             if isinstance(node, ast.Import):
                 yield from ((a.name, where, caught) for a in node.names)
@@ -161,6 +169,8 @@ def imported(f: Facts) -> Iterator[tuple[str, str, bool]]:
 def held(f: Facts, module: str) -> bool:
     """Whether the archive holds a module, in any folder if the code changes where Python looks."""
     anywhere = any("sys.path" in s.text for s in f.sources)
+    if anywhere and any(n.lower().endswith((".whl", ".egg", ".zip")) for n in f.names):
+        return True
     return any(n.startswith((f"{module}.py", f"{module}/"))
                or anywhere and (f"/{module}.py" in n or f"/{module}/" in n) for n in f.names)
 
@@ -223,7 +233,8 @@ def wrong_call(f: Facts) -> Iterator[str]:
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) \
                     and target.value.id == "self" and in_model(s, call):
                 method = s.method(target.attr)
-                if not isinstance(method, ast.FunctionDef) or f"self.{target.attr} =" in s.text:
+                if not isinstance(method, ast.FunctionDef) or re.search(
+                        rf"self\.{target.attr}\s*(:[^=\n]+)?=(?!=)|setattr\(", s.text):
                     continue
                 called, skip = method, 1
             else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from submission.checks.source import Source
 
+SPECIAL = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.match_case)
 MAKING = re.compile(r"load_model$|^(keras|tensorflow)\.(\w+\.)*(Sequential|Model|clone_model|"
                     r"model_from_\w+|applications\.\w+(\.\w+)?)$")
 
@@ -21,13 +22,14 @@ class Predict:
 
     @property
     def returns(self) -> list[ast.Return]:
-        return [n for n in own(self.method) if isinstance(n, ast.Return)]
+        return returns(self.method)
 
-    def value(self, node: ast.AST | None, before: int, depth: int = 0) -> ast.AST | None:
+    def value(self, node: ast.AST | None, before: int, function: ast.FunctionDef, depth: int = 0
+              ) -> ast.AST | None:
         """What an expression stands for: a name's last assignment before the line."""
         if not isinstance(node, ast.Name) or depth > 5:
             return node
-        stores = [n for n in own(self.method) if isinstance(n, ast.Name) and n.id == node.id
+        stores = [n for n in own(function) if isinstance(n, ast.Name) and n.id == node.id
                   and not isinstance(n.ctx, ast.Load)]
         found = [n for n in stores if n.lineno < before]
         if not found or any(isinstance(self.source.parents[n], ast.AugAssign) for n in stores):
@@ -36,16 +38,41 @@ class Predict:
         last = max(found, key=lambda n: n.lineno)
         bound = self.source.parents[last]
         if not isinstance(bound, ast.Assign | ast.AnnAssign) or (
-                bound not in self.method.body and len(found) > 1):
+                bound not in function.body and len(found) > 1):
             return node
-        return self.value(bound.value, bound.lineno, depth + 1)
+        return self.value(bound.value, bound.lineno, function, depth + 1)
 
     @property
-    def results(self) -> Iterator[tuple[ast.AST, int]]:
-        for r in self.returns:
-            value = self.value(r.value, r.lineno)
-            if value is not None:
-                yield value, r.lineno
+    def results(self) -> Iterator[tuple[ast.AST, str]]:
+        """(expression, where) of what predict gives back for certain, also by its helpers."""
+        if {self.source.name(d) for d in self.method.decorator_list} <= {
+                "staticmethod", "classmethod"}:
+            yield from self._results(self.method, 0)
+
+    def _results(self, function: ast.FunctionDef, depth: int) -> Iterator[tuple[ast.AST, str]]:
+        for r in returns(function):
+            value = self.value(r.value, r.lineno, function)
+            called = self.source.own(value) if isinstance(value, ast.Call) else None
+            if value is None or not self.certain(r, function):
+                continue
+            if called and depth < 5 and not called.decorator_list:
+                yield from self._results(called, depth + 1)
+            else:
+                yield value, f"Line {r.lineno} of {self.source.file}"
+
+    def certain(self, node: ast.Return, function: ast.FunctionDef) -> bool:
+        """Whether a return is no special case, such as that of no pictures or of a flag."""
+        cases = [o for r in returns(function) for o in self.source.around(r)
+                 if isinstance(o, ast.If) and self.source.function_of(o) is function]
+        return not any(isinstance(o, SPECIAL) and self.source.function_of(o) is function
+                       for o in self.source.around(node)) and not (
+            isinstance(node.value, ast.Name) and any(
+                isinstance(n, ast.Name) and n.id == node.value.id
+                for case in cases for n in ast.walk(case.test)))
+
+
+def returns(function: ast.FunctionDef) -> list[ast.Return]:
+    return [n for n in own(function) if isinstance(n, ast.Return)]
 
 
 def own(function: ast.AST) -> Iterator[ast.AST]:
@@ -68,7 +95,9 @@ def keras_network(s: Source, node: ast.AST, depth: int = 0) -> bool:
             return not s.home_made(node) and bool(MAKING.search(s.name(node.func)))
         returned = [n.value for n in own(function) if isinstance(n, ast.Return) and n.value]
         return bool(returned) and all(keras_network(s, r, depth + 1) for r in returned)
-    name = ast.unparse(node)
+    name, around = ast.unparse(node), s.function_of(node)
+    if around and name in [a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)]:
+        return False    # another function's variable may have that name
     values = [n.value for n in ast.walk(s.tree) if isinstance(n, ast.Assign)
               and any(ast.unparse(t) == name for t in n.targets)]
     return bool(values) and all(keras_network(s, v, depth + 1) for v in values)
