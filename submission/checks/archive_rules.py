@@ -119,7 +119,8 @@ def metadata(f: Facts) -> Iterator[str]:
 
 
 def no_weights(f: Facts) -> Iterator[str]:
-    held = [n for n in f.names if n.lower().endswith((*WEIGHTS, *PACKED))]
+    held = [n for n in f.names
+            if n.lower().endswith((*WEIGHTS, *PACKED)) or ".data-" in n]     # of a checkpoint
     if f.source and not held and sum(f.archive.sizes.values()) < 1 << 20:
         yield "The archive holds no weights at all."
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 
 from submission.checks import path_rules
-from submission.checks.facts import Facts
-from submission.checks.source import Source, locals_of
+from submission.checks.facts import Facts, folder_of
+from submission.checks.source import MODULE, Source, locals_of
 from submission.rule import ERROR, WARNING, Rule
 
 # What comes with TensorFlow and Keras; a model.py can count on these.
@@ -39,6 +39,8 @@ UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib",
 NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
 FETCHING = ("get_file", "urlretrieve", "urlopen", "wget.download", "gdown.download", "requests.get",
             "hf_hub_download", "snapshot_download", "kaggle")
+# Code that may give a module names, or modules, which no reader sees.
+DYNAMIC = re.compile(r"sys\.modules|__path__|meta_path|def __getattr__|globals\(|exec\(|setattr\(")
 BUILDERS = re.compile(r"applications(\.\w+)?\.[A-Z]\w+$")
 
 
@@ -152,6 +154,25 @@ def undefined(f: Facts) -> Iterator[str]:
     for s in f.sources:
         for name, line in s.undefined:
             yield f"The name {name} is used in line {line} of {s.file} and never defined."
+        for node in s.walk(ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and not s.optional(node):
+                for name, file in not_in_module(f, s, node):
+                    yield (f"Line {node.lineno} of {s.file} imports {name} from {file}, which "
+                           "doesn't define it.")
+
+
+def not_in_module(f: Facts, s: Source, node: ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """(name, file) of what is imported from a file of the archive that has no such name."""
+    files = f.module(folder_of(s, node) + (node.module or "").replace(".", "/"))
+    other = next((o for o in f.sources if [o.file] == files), None)
+    if other is None or "*" in other.imports or DYNAMIC.search(other.text):
+        return
+    folder = other.file.removesuffix("__init__.py")
+    for name in (a.name for a in node.names):
+        inside = folder.endswith("/") and any(
+            n.startswith((f"{folder}{name}.", f"{folder}{name}/")) for n in f.names)
+        if name != "*" and name not in other.bound | MODULE and not inside:
+            yield name, other.file
 
 
 def imported(f: Facts) -> Iterator[tuple[str, str, bool]]:
@@ -162,8 +183,10 @@ def imported(f: Facts) -> Iterator[tuple[str, str, bool]]:
             where = f"Line {getattr(node, 'lineno', 0)} of {s.file}"
             if isinstance(node, ast.Import):
                 yield from ((a.name, where, caught) for a in node.names)
-            elif isinstance(node, ast.ImportFrom) and not (node.level and "/" in s.file):
-                yield "." * node.level + (node.module or ""), where, caught
+            elif isinstance(node, ast.ImportFrom):
+                inside = folder_of(s, node).replace("/", ".")
+                dots = "" if inside else "." * node.level
+                yield dots + (inside + (node.module or "")).strip("."), where, caught
 
 
 def held(f: Facts, module: str) -> bool:
@@ -171,20 +194,25 @@ def held(f: Facts, module: str) -> bool:
     anywhere = any("sys.path" in s.text for s in f.sources)
     if anywhere and any(n.lower().endswith((".whl", ".egg", ".zip")) for n in f.names):
         return True
-    return any(n.startswith((f"{module}.py", f"{module}/"))
-               or anywhere and (f"/{module}.py" in n or f"/{module}/" in n) for n in f.names)
+    path = module.replace(".", "/")
+    return any(n.startswith((f"{path}.py", f"{path}.so", f"{path}.cpython", f"{path}/"))
+               or anywhere and (f"/{path}.py" in n or f"/{path}/" in n) for n in f.names)
 
 
 def missing_module(f: Facts) -> Iterator[str]:
     for module, where, caught in imported(f):
         top = module.split(".")[0]
+        known = top in sys.stdlib_module_names or top in PRESENT | UNPROVEN
         if caught or (top and held(f, top)):
+            if not caught and not known and not held(f, module) and not any(
+                    DYNAMIC.search(s.text) for s in f.sources):
+                yield f"{where} imports {module}, which isn't in the archive, though {top} is."
             continue
         if any(module == n or module.startswith(n + ".") for n in NOTEBOOK):
             yield f"{where} imports {module}, which only notebooks have."
         elif module.startswith("."):
             yield f"{where} imports {module} relatively, but it is in no package."
-        elif top not in sys.stdlib_module_names and top not in PRESENT | UNPROVEN:
+        elif not known:
             yield (f"{where} imports {top}, which is neither in the archive nor part of "
                    "Python, numpy or TensorFlow.")
 

@@ -108,8 +108,7 @@ class Facts:
             if isinstance(node, ast.ImportFrom):
                 module = node.module or ""
                 names = [module, *(f"{module}.{n}".strip(".") for n in names)]
-                if node.level:
-                    folder = "/".join(source.file.split("/")[:-node.level] + [""])
+                folder = folder_of(source, node)
             for name in names:
                 parts = name.split(".")
                 for i in range(len(parts)):
@@ -156,6 +155,11 @@ class Facts:
                     "*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
                 return entry
         return None
+
+
+def folder_of(source: Source, node: ast.ImportFrom) -> str:
+    """Where an import looks for its module, "" for an absolute one."""
+    return "/".join([*source.file.split("/")[:-node.level], ""]) if node.level else ""
 
 
 def rubbish(name: str) -> bool:

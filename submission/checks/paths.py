@@ -170,8 +170,11 @@ class Paths:
         scope: ast.AST = self.source.function_of(target) or self.source.tree
         if isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self":
             scope = owner
-        elif not isinstance(target, ast.Name) or around[1] is owner is not self.source.tree:
+        elif not isinstance(target, ast.Name):
             yield None
+            return
+        elif around[1] is owner is not self.source.tree:
+            yield from self._through_class(target.id, owner, seen)
             return
         name = ast.unparse(target)
         stores = [n for n in self.within(name, scope) if not isinstance(n.ctx, ast.Load)]
@@ -179,6 +182,23 @@ class Paths:
         given = isinstance(scope, FUNCTION) and name in parameters(scope, whole=True) and not any(
             isinstance(n, ast.Name) and n.id == name for n in ast.walk(value or target))
         yield from [None] if len(stores) > 1 or given else self._loads(name, scope, seen)
+
+    def _through_class(self, name: str, owner: ast.AST, seen: set[ast.AST]
+                       ) -> Iterator[ast.Call | None]:
+        """A path that is an attribute of Model, followed where nothing else has that name."""
+        nodes = [n for n in ast.walk(self.source.tree) if name in (
+            getattr(n, "attr", None), getattr(n, "id", None), getattr(n, "arg", None))]
+        stores = [n for n in nodes if not isinstance(getattr(n, "ctx", None), ast.Load)]
+        uses = [n for n in nodes if n not in stores and self.source.runs(n)]
+        final = self.source.file == "model.py" and owner is self.source.classes.get("Model")
+        if not final or len(stores) > 1 or not uses \
+                or getattr(owner, "decorator_list", None):
+            yield None
+            return
+        for use in uses:
+            known = isinstance(use, ast.Name) or ast.unparse(use) in (
+                f"self.{name}", f"cls.{name}", f"Model.{name}")
+            yield from self.openings(use, seen) if known else [None]
 
     def _through_loop(self, loop: ast.For | ast.comprehension, seen: set[ast.AST]
                       ) -> Iterator[ast.Call | None]:

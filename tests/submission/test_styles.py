@@ -169,3 +169,55 @@ def test_code_that_is_no_text_is_named(tmp_path: Path) -> None:
 def test_a_file_that_hides_one_of_pythons_own_is_named(name: str, hides: bool, tmp_path: Path
                                                        ) -> None:
     assert found({**zips.usual(), name: ""}, tmp_path) == [(15, "warning")] * hides
+
+
+PACKAGE = {"src/net.py": "from .tools import labels\nVERSION = 1\n",
+           "src/tools/__init__.py": "from .picking import *\n",
+           "src/tools/picking.py": "labels = max\n"}
+
+
+@pytest.mark.parametrize("line", ["from src.net import labels, VERSION", "import src.tools.picking",
+                                  "from src import tools, net", "from src.tools import anything"])
+def test_what_a_package_holds_can_be_imported(line: str, tmp_path: Path) -> None:
+    assert found({**headed(line), **PACKAGE}, tmp_path) == []
+
+
+@pytest.mark.parametrize("line, number", [
+    ("from src.net import label", 25), ("from src.nets import labels", 26),
+    ("import src.tools.pick", 26)])
+def test_what_a_package_lacks_is_an_error(line: str, number: int, tmp_path: Path) -> None:
+    assert found({**headed(line), **PACKAGE}, tmp_path) == [(number, "error")]
+
+
+def test_a_package_that_lacks_one_of_its_own_files_is_an_error(tmp_path: Path) -> None:
+    files = {**headed("from src.net import labels"), **PACKAGE}
+    del files["src/tools/picking.py"]
+    assert found(files, tmp_path) == [(26, "error")]
+
+
+def test_modules_made_by_code_are_believed(tmp_path: Path) -> None:
+    files = {**headed("from src.made.deep import x\nfrom src import y"),
+             "src/__init__.py": "import sys\nsys.modules['src.made'] = sys\n"}
+    assert found(files, tmp_path) == []
+
+
+CLASS_PATH = '''
+class Model:
+    WEIGHTS = Path(__file__).parent / "best.keras"
+
+    def __init__(self):
+        self.model = keras.models.load_model(self.WEIGHTS)
+
+    def predict(self, X):
+        return self.model.predict(X).argmax(1)
+'''
+
+
+def test_a_path_may_be_an_attribute_of_the_class(tmp_path: Path) -> None:
+    files = {"model.py": zips.HEAD + CLASS_PATH, "best.keras": zips.keras_file()}
+    assert found(files, tmp_path) == []
+    files = {"model.py": zips.HEAD + CLASS_PATH, "other.keras": zips.keras_file()}
+    assert found(files, tmp_path) == [(28, "error")]
+    files["model.py"] = str(files["model.py"]).replace(
+        "__init__(self):", "__init__(self):\n        self.WEIGHTS = 'other.keras'")
+    assert found(files, tmp_path) == [(29, "warning")]
