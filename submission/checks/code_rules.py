@@ -159,6 +159,38 @@ def undefined(f: Facts) -> Iterator[str]:
                 for name, file in not_in_module(f, s, node):
                     yield (f"Line {node.lineno} of {s.file} imports {name} from {file}, which "
                            "doesn't define it.")
+    yield from no_attribute(f)
+
+
+def no_attribute(f: Facts) -> Iterator[str]:
+    """self.NAME in Model and its bases, where nothing in the archive ever gives such a name."""
+    lineage = [pair for pair in f.lineage if pair]
+    if len(lineage) < len(f.lineage) or any(
+            owner.keywords or owner.decorator_list or DYNAMIC.search(s.text)
+            or re.search("__dict__|vars\\(|setattr", s.text) for s, owner in lineage):
+        return
+    unseen = "\n".join(f.archive.text(n) or "" for n in f.names
+                       if n.endswith(".py") and n not in [s.file for s in f.sources])
+    known = set(dir(object)) | MODULE
+    for s in f.sources:
+        known |= {n.attr for n in ast.walk(s.tree) if isinstance(n, ast.Attribute)
+                  and not isinstance(n.ctx, ast.Load)}
+    for _, owner in lineage:
+        known |= {str(getattr(n, "name", getattr(n, "id", getattr(n, "arg", ""))))
+                  for n in ast.walk(owner) if not isinstance(getattr(n, "ctx", None), ast.Load)}
+    for s, owner in lineage:
+        missing = {n.attr: n.lineno for n in ast.walk(owner) if isinstance(n, ast.Attribute)
+                   and ast.unparse(n.value) == "self" and n.attr not in known and s.runs(n)
+                   and next(o for o in s.around(n) if isinstance(o, ast.ClassDef)) is owner
+                   and not s.tried(n, "AttributeError")
+                   and not re.search(rf"\b{n.attr}\b", unseen) and not asked(s, n)}
+        for name, line in missing.items():
+            yield f"Line {line} of {s.file} uses self.{name}, which nothing defines."
+
+
+def asked(s: Source, node: ast.Attribute) -> bool:
+    """Whether some code asks for the attribute by its name before."""
+    return bool(re.search(rf"(has|get)attr\([^)]*['\"]{node.attr}['\"]", s.text))
 
 
 def not_in_module(f: Facts, s: Source, node: ast.ImportFrom) -> Iterator[tuple[str, str]]:

@@ -83,10 +83,36 @@ class Facts:
                 and [ast.unparse(t) for t in n.targets] == [name]]
         if depth < 10 and len(same) == 1 and isinstance(same[0], ast.Name | ast.Attribute):
             return self.class_of(source, source.name(same[0]), depth + 1)
+        other = self.file_of(source, module, last)
+        return self.class_of(other, last, depth + 1) if other and depth < 10 else None
+
+    def file_of(self, source: Source, module: list[str], name: str) -> Source | None:
+        """The one other file that a name of a module, or of none that is told, comes from."""
         files = [s for s in self.sources if s is not source and (
             s.parts[-len(module):] == module if module else
-            "*" in source.imports and last in s.bound)]
-        return self.class_of(files[0], last, depth + 1) if len(files) == 1 and depth < 10 else None
+            "*" in source.imports and name in s.bound)]
+        return files[0] if len(files) == 1 else None
+
+    def called(self, source: Source, call: ast.Call) -> tuple[Source, ast.FunctionDef] | None:
+        """The function or method of the archive that a call means, where that is certain."""
+        own = source.own(call)
+        if own:
+            return source, own
+        if source.imported(call.func):
+            *module, last = source.name(call.func).split(".")
+            other = self.file_of(source, module, last)
+            return (other, other.functions[last]) if other and last in other.functions else None
+        if not isinstance(call.func, ast.Attribute):
+            return None
+        name = ast.unparse(call.func.value)
+        values = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.Assign)
+                  and name in map(ast.unparse, n.targets)]
+        if len(values) != 1 or not isinstance(values[0], ast.Call):
+            return None
+        known = self.class_of(source, source.name(values[0].func), 0)
+        found = [n for n in known[1].body if isinstance(n, ast.FunctionDef)
+                 and n.name == call.func.attr] if known else []
+        return (known[0], found[-1]) if known and found else None
 
     def method(self, name: str) -> tuple[Source, Function] | None:
         """A method of Model, its own or of a base class, and the file that it stands in."""

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from submission.checks.facts import Facts
 from submission.checks.source import Source
 
 SPECIAL = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.match_case)
@@ -12,24 +13,23 @@ MAKING = re.compile(r"load_model$|^(keras|tensorflow)\.(\w+\.)*(Sequential|Model
 
 
 class Predict:
-    """Model.predict, read."""
+    """Model.predict, read, or a function that it calls. facts: what finds such functions."""
 
-    def __init__(self, source: Source, method: ast.FunctionDef) -> None:
-        self.source, self.method = source, method
+    def __init__(self, facts: Facts, source: Source, method: ast.FunctionDef) -> None:
+        self.facts, self.source, self.method = facts, source, method
         arguments = [a.arg for a in [*method.args.posonlyargs, *method.args.args]]
         static = any(source.name(d) == "staticmethod" for d in method.decorator_list)
         self.given = arguments[0 if static else 1] if len(arguments) > (0 if static else 1) else ""
 
     @property
     def returns(self) -> list[ast.Return]:
-        return returns(self.method)
+        return [n for n in own(self.method) if isinstance(n, ast.Return)]
 
-    def value(self, node: ast.AST | None, before: int, function: ast.FunctionDef, depth: int = 0
-              ) -> ast.AST | None:
+    def value(self, node: ast.AST | None, before: int, depth: int = 0) -> ast.AST | None:
         """What an expression stands for: a name's last assignment before the line."""
         if not isinstance(node, ast.Name) or depth > 5:
             return node
-        stores = [n for n in own(function) if isinstance(n, ast.Name) and n.id == node.id
+        stores = [n for n in own(self.method) if isinstance(n, ast.Name) and n.id == node.id
                   and not isinstance(n.ctx, ast.Load)]
         found = [n for n in stores if n.lineno < before]
         if not found or any(isinstance(self.source.parents[n], ast.AugAssign) for n in stores):
@@ -38,41 +38,38 @@ class Predict:
         last = max(found, key=lambda n: n.lineno)
         bound = self.source.parents[last]
         if not isinstance(bound, ast.Assign | ast.AnnAssign) or (
-                bound not in function.body and len(found) > 1):
+                bound not in self.method.body and len(found) > 1):
             return node
-        return self.value(bound.value, bound.lineno, function, depth + 1)
+        return self.value(bound.value, bound.lineno, depth + 1)
 
     @property
-    def results(self) -> Iterator[tuple[ast.AST, str]]:
-        """(expression, where) of what predict gives back for certain, also by its helpers."""
-        if {self.source.name(d) for d in self.method.decorator_list} <= {
+    def results(self) -> Iterator[tuple["Predict", ast.AST, str]]:
+        """(where it is found, expression, line) of what is given back for certain."""
+        yield from self._results(0)
+
+    def _results(self, depth: int) -> Iterator[tuple["Predict", ast.AST, str]]:
+        if not {self.source.name(d) for d in self.method.decorator_list} <= {
                 "staticmethod", "classmethod"}:
-            yield from self._results(self.method, 0)
-
-    def _results(self, function: ast.FunctionDef, depth: int) -> Iterator[tuple[ast.AST, str]]:
-        for r in returns(function):
-            value = self.value(r.value, r.lineno, function)
-            called = self.source.own(value) if isinstance(value, ast.Call) else None
-            if value is None or not self.certain(r, function):
+            return
+        for r in self.returns:
+            value = self.value(r.value, r.lineno)
+            if value is None or not self.certain(r):
                 continue
-            if called and depth < 5 and not called.decorator_list:
-                yield from self._results(called, depth + 1)
+            called = self.facts.called(self.source, value) if isinstance(value, ast.Call) else None
+            if called and depth < 5:
+                yield from Predict(self.facts, *called)._results(depth + 1)
             else:
-                yield value, f"Line {r.lineno} of {self.source.file}"
+                yield self, value, f"Line {r.lineno} of {self.source.file}"
 
-    def certain(self, node: ast.Return, function: ast.FunctionDef) -> bool:
+    def certain(self, node: ast.Return) -> bool:
         """Whether a return is no special case, such as that of no pictures or of a flag."""
-        cases = [o for r in returns(function) for o in self.source.around(r)
-                 if isinstance(o, ast.If) and self.source.function_of(o) is function]
-        return not any(isinstance(o, SPECIAL) and self.source.function_of(o) is function
+        cases = [o for r in self.returns for o in self.source.around(r)
+                 if isinstance(o, ast.If) and self.source.function_of(o) is self.method]
+        return not any(isinstance(o, SPECIAL) and self.source.function_of(o) is self.method
                        for o in self.source.around(node)) and not (
             isinstance(node.value, ast.Name) and any(
                 isinstance(n, ast.Name) and n.id == node.value.id
                 for case in cases for n in ast.walk(case.test)))
-
-
-def returns(function: ast.FunctionDef) -> list[ast.Return]:
-    return [n for n in own(function) if isinstance(n, ast.Return)]
 
 
 def own(function: ast.AST) -> Iterator[ast.AST]:

@@ -1,4 +1,4 @@
-"""Rules 60 to 78: what predict gives back, and how it gets there."""
+"""Rules 60 to 77: what predict gives back, and how it gets there."""
 
 import ast
 import re
@@ -30,7 +30,7 @@ LOOPS = ast.For | ast.While | ast.ListComp | ast.GeneratorExp
 def predict(f: Facts) -> Iterator[Predict]:
     found = f.method("predict")
     if found and isinstance(found[1], ast.FunctionDef):
-        yield Predict(found[0], found[1])
+        yield Predict(f, found[0], found[1])
 
 
 def calls(f: Facts) -> list[tuple[str, ast.Call, str]]:
@@ -83,8 +83,8 @@ def falls_through(body: list[ast.stmt]) -> bool:
 
 
 def tensor(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for value, where in p.results:
+    for predicting in predict(f):
+        for p, value, where in predicting.results:
             if TENSORS.match(name_of(p, value)):
                 yield f"{where} returns a tensor: {name_of(p, value)}."
 
@@ -92,9 +92,9 @@ def tensor(f: Facts) -> Iterator[str]:
 def probabilities(f: Facts) -> Iterator[str]:
     if any(n.kinds & PICKING_LAYERS for n in f.networks):
         return
-    for p in predict(f):
+    for predicting in predict(f):
         picks = any(n.split(".")[-1] in PICKING for n, _, _ in calls(f))
-        for value, where in p.results:
+        for p, value, where in predicting.results:
             called = unwrapped(p, value)
             if isinstance(called, ast.Attribute) and called.attr in CALLED:
                 called = called.value
@@ -116,8 +116,8 @@ def unwrapped(p: Predict, value: ast.AST) -> ast.AST | None:
 
 
 def wrong_shape(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for value, where in p.results:
+    for predicting in predict(f):
+        for p, value, where in predicting.results:
             name = name_of(p, value)
             call = value if isinstance(value, ast.Call) else None
             if name.endswith("to_categorical") or (
@@ -134,16 +134,21 @@ def wrong_shape(f: Facts) -> Iterator[str]:
 
 
 def wrong_type(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for value, where in p.results:
+    for predicting in predict(f):
+        for p, value, where in predicting.results:
             if isinstance(value, ast.List | ast.ListComp | ast.Tuple | ast.Dict) or (
                     isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
                     and value.func.attr == "tolist") or name_of(p, value) == "list":
                 yield f"{where} returns a Python list, not a numpy array."
-            elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) \
-                    and value.func.attr == "astype" and value.args and re.search(
-                        r"float|str|bool|object", ast.unparse(value.args[0])):
-                yield f"{where} returns {ast.unparse(value.args[0])}, not integers."
+            elif isinstance(value, ast.Call):
+                given = [k.value for k in value.keywords if k.arg == "dtype"]
+                if isinstance(value.func, ast.Attribute) and value.func.attr == "astype":
+                    given += value.args[:1]
+                elif name_of(p, value) not in ("numpy.array", "numpy.asarray"):
+                    given = []
+                for kind in map(ast.unparse, given):
+                    if re.search(r"float|str|bool|object", kind):
+                        yield f"{where} returns {kind}, not integers."
 
 
 def keyword(call: ast.Call, name: str) -> object:
@@ -173,10 +178,11 @@ def batch_scaling(f: Facts) -> Iterator[str]:
 
 def scales(f: Facts) -> list[str]:
     """Where something is divided by 255 or so."""
-    return [f"Line {n.lineno} of {s.file}" for s in f.sources for n in s.walk(ast.BinOp)
-            if isinstance(n, ast.BinOp)
+    return [f"Line {n.lineno} of {s.file}" for s in f.sources
+            for n in [*s.walk(ast.BinOp), *s.walk(ast.AugAssign)]
+            if isinstance(n, ast.BinOp | ast.AugAssign)
             and isinstance(n.op, ast.Div | ast.Mult)
-            and re.search(r"(/ ?(255|127\.5|256)\b)|(\* ?\(?1\.?0? ?/ ?255)",
+            and re.search(r"(/=? ?(255|127\.5|256)\b)|(\*=? ?\(?1\.?0? ?/ ?255)",
                           ast.unparse(n).replace("255.0", "255"))]
 
 
@@ -333,6 +339,18 @@ def views_kept(f: Facts) -> Iterator[str]:
                 yield f"Line {call.lineno} of {p.source.file} holds several copies of all pictures."
 
 
+def in_place(f: Facts) -> Iterator[str]:
+    """X /= 255, which numpy refuses for bytes."""
+    for p in predict(f):
+        stores = [n for n in own(p.method) if isinstance(n, ast.Name) and n.id == p.given
+                  and not isinstance(n.ctx, ast.Load)]
+        first = min(stores, key=lambda n: n.lineno, default=None)
+        change = p.source.parents[first] if first else None
+        if isinstance(change, ast.AugAssign) and isinstance(change.op, ast.Div):
+            yield (f"Line {change.lineno} of {p.source.file} divides the given pictures in place, "
+                   "which fails if they are bytes.")
+
+
 RULES = (
     Rule(60, ERROR, "predict returns something", "End it with: return labels.", nothing, (19,)),
     Rule(61, WARNING, "predict returns on every way", "Move the return out of the branch.",
@@ -367,4 +385,6 @@ RULES = (
          all_at_once, (30,)),
     Rule(76, NOTE, "Only one copy of the pictures is held",
          "Predict each view by itself and add the probabilities.", views_kept, (30,)),
+    Rule(77, WARNING, "The given pictures stay as they are",
+         "Make new ones: X = X / 255, or X.astype('float32') first.", in_place, (31,)),
 )

@@ -86,6 +86,12 @@ GOOD = {
         "return np.argmax(self.net.serve(tf.cast(X, tf.float32)).numpy(), 1)",
         "import shutil\nshutil.unpack_archive('net.zip', '/tmp/net')\n"
         "self.net = tf.saved_model.load('/tmp/net/export')", zips.HEAD), "net.zip": b"PK"},
+    "attributes given elsewhere": {**zips.usual(), "model.py": zips.predict(
+        "class Inner(keras.layers.Layer):\n    def call(self, x):\n        self.add_loss(x)\n"
+        "return self.net.predict(X).argmax(self.axis if hasattr(self, 'axis') else 1)",
+        "equip(self)", zips.HEAD + "\nfrom tools import equip"), "tools.py": "import keras\n"
+        "def equip(model):\n    model.net = keras.models.load_model('weights.keras')\n"},
+    "divided as floats": zips.usual("X = X.astype('float32')\nX /= 255.0\n" + zips.ARGMAX),
     "a path with dots": {**zips.usual(start="self.model = keras.models.load_model("
                                             "Path(__file__).parent / 'src/../weights.keras')")},
 }
@@ -120,7 +126,7 @@ MODELS = {"itself": ("from net import Model", "Model"),
     (65, zips.predict("return [int(i) for i in self.model.predict(X).argmax(1)]", zips.LOAD,
                       zips.HEAD)),
     (23, INSIDE.replace("__init__(self)", "__init__(self, path)")),
-    (24, INSIDE.replace("predict(self, X)", "predict(self)").replace("X", "self.x")),
+    (24, INSIDE.replace("predict(self, X)", "predict(self)").replace("X", "None")),
     (24, INSIDE.replace("def predict", "def label"))])
 def test_a_model_in_another_file_is_read(way: str, number: int, code: str, tmp_path: Path) -> None:
     text, name = MODELS[way]
@@ -129,6 +135,19 @@ def test_a_model_in_another_file_is_read(way: str, number: int, code: str, tmp_p
     assert [n for n, severity in found(files, tmp_path) if severity == "error"] == [number]
     told = [f.sentence for f in rules.check(tmp_path / "x.zip") if f.number == number]
     assert "of model.py" not in told[0]
+
+
+@pytest.mark.parametrize("body, start, helper", [
+    ("return final(self.model.predict(X))", zips.LOAD,
+     "import tensorflow as tf\ndef final(p):\n    return tf.argmax(p, 1)\n"),
+    ("return self.voters.predict(X)", "self.voters = final()", TENSOR.replace("Model", "final"))])
+def test_what_predict_hands_on_from_another_file_is_read(body: str, start: str, helper: str,
+                                                         tmp_path: Path) -> None:
+    files = {**zips.usual(body, start, zips.HEAD + "\nfrom helper import final"),
+             "helper.py": helper}
+    assert found(files, tmp_path) == [(62, "error")]
+    files["helper.py"] = helper.replace("tf.argmax", "np.argmax")
+    assert 62 not in [n for n, _ in found(files, tmp_path)]
 
 
 WORKER = {
