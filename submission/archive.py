@@ -20,6 +20,7 @@ TOTAL = 8 << 30         # bytes unpacked
 EXPANSION = 100         # times, of anything larger than SAFE; weights shrink by less than 2
 SAFE = 64 << 20         # bytes
 TEXT = 4 << 20          # bytes of a text file that is read
+LONGEST = 255           # bytes of a file's name
 PIECE = 1 << 20
 # What every Python can unpack; deflate64, which some programs take for large files, none can.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -126,6 +127,11 @@ class Archive:
                     f"{info.file_size / 1e6:,.0f} MB")
         if info.flag_bits & 1:
             return f"{info.filename!r} is encrypted"
+        path = PurePosixPath(info.filename)
+        if any(len(os.fsencode(part)) > LONGEST for part in path.parts):
+            return f"{info.filename[:40]!r}... is longer than a name may be, {LONGEST} bytes"
+        if any(str(folder) in self.infos for folder in path.parents):
+            return f"{info.filename!r} lies in what is a file, not a folder"
         return None
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Rules 1 to 15: the archive and what lies in it."""
+"""Rules 1 to 16: the archive and what lies in it."""
 
 import difflib
 import sys
@@ -138,6 +138,14 @@ def own_modules(f: Facts) -> Iterator[str]:
             yield f"The archive brings its own {name}, which hides the real one."
 
 
+def backslashes(f: Facts) -> Iterator[str]:
+    for name in f.names:
+        if "\\" in name:
+            yield (f"{name} has backslashes in its name, so on the platform it is one file of that "
+                   "name, in no folder.")
+            return
+
+
 RULES = (
     Rule(1, ERROR, "The zip can be read", "Make the zip again, and upload that.", damaged, (41,)),
     Rule(2, ERROR, "Nothing in it is dangerous to unpack",
@@ -164,4 +172,6 @@ RULES = (
          no_weights, (1,)),
     Rule(14, NOTE, "The zip's name is short", "Rename it: 64 characters are kept.", long_name),
     Rule(15, WARNING, "No file hides a package", "Give the file another name.", own_modules, (18,)),
+    Rule(16, WARNING, "Folders end with slashes, not backslashes",
+         "Zip it with another program, such as 7-Zip or Python's zipfile.", backslashes, (5,)),
 )

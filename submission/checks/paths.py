@@ -222,12 +222,22 @@ class Paths:
         if function in (self.source.method("__init__"), self.source.method("predict")):
             yield from self._loads(name, function, seen)
             return
-        for _, call in self.source.calls:
-            if self.source.own(call) is function:
-                names = parameters(function)
-                given = {*names[:len(call.args)], *(k.arg for k in call.keywords)}
-                if name not in given:
-                    yield from self._loads(name, function, seen)
+        if not isinstance(function, FUNCTION):
+            return
+        for call in self.calls_of(function):
+            names = parameters(function)
+            given = {*names[:len(call.args)], *(k.arg for k in call.keywords)}
+            if name not in given and not any(isinstance(a, ast.Starred) for a in call.args):
+                yield from self._loads(name, function, seen)
+
+    def calls_of(self, function: ast.AST) -> Iterator[ast.Call]:
+        """The calls of a function, in its own file and of an imported one in the others."""
+        s = self.source
+        yield from (call for _, call in s.calls if s.own(call) is function)
+        if isinstance(function, ast.FunctionDef) and s.functions.get(function.name) is function:
+            for other in s.together:
+                yield from (call for name, call in other.calls if other is not s and
+                            name.split(".")[-2:] == [s.parts[-1], function.name])
 
     def _loads(self, name: str, scope: ast.AST, seen: set[ast.AST]) -> Iterator[ast.Call | None]:
         """Where a name's value goes, in a function or the whole module."""

@@ -17,12 +17,15 @@ FunctionOrClass = FUNCTION | ast.ClassDef
 class Source:
     """A parsed model.py, or a file that it imports.
 
-    files, methods, reachable: of all files that run together, the names by parts, the names of
-    methods, and the functions that would run. Raises SyntaxError, or ValueError for NUL bytes.
+    together: all files that run together; files, methods, reachable: the parts of their names, the
+    names of methods, and the functions that would run.
+
+    Raises SyntaxError, or ValueError for NUL bytes.
     """
 
     def __init__(self, text: str, file: str = "model.py") -> None:
         self.text, self.file = text, file
+        self.together: list[Source] = []
         self.files: set[str] = set()
         self.methods: set[str] = set()
         self.reachable: set[ast.AST] = set()
@@ -230,7 +233,7 @@ def join(sources: list[Source]) -> None:
     methods = {m.name for s in sources for c in s.classes.values() for m in c.body
                if isinstance(m, FUNCTION)}
     for s in sources:
-        s.files, s.methods = files, methods
+        s.files, s.methods, s.together = files, methods, sources
     reachable = reach(sources)
     for s in sources:
         s.reachable = reachable

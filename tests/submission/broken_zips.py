@@ -227,5 +227,6 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "attribute of another name": (25, lambda: usual(
         "return np.argmax(self.net.predict(X), axis=1)")),
     "divided in place": (77, lambda: usual("X /= 255.0\n" + ARGMAX)),
+    "backslashes": (16, lambda: {**usual(), "extra\\notes.txt": "x"}),
     "copies": (76, lambda: usual("X = np.concatenate([X, X[:, ::-1]])\n" + ARGMAX)),
 }

@@ -85,3 +85,14 @@ def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> Non
     assert rules.check(zips.write(tmp_path / "x.zip", files)) == []
     files = zips.usual(start="self.model = load()", head=head)
     assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
+
+
+def test_a_default_counts_for_calls_from_other_files_too(tmp_path: Path) -> None:
+    helper = "import keras\n\ndef load(path='default.keras'):\n" \
+        "    return keras.models.load_model(path)\n"
+    head = zips.HEAD + "\nimport helper"
+    files = {**zips.usual(start="self.model = helper.load('weights.keras')", head=head),
+             "helper.py": helper}
+    assert 28 not in numbers(zips.write(tmp_path / "x.zip", files))
+    files = {**zips.usual(start="self.model = helper.load()", head=head), "helper.py": helper}
+    assert 28 in numbers(zips.write(tmp_path / "x.zip", files))

@@ -136,6 +136,14 @@ def test_a_path_that_leaves_the_folder_is_refused(name: str, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("more", [{"a": "x", "a/b": "y"}, {"x" * 300 + ".txt": "x"}])
+def test_names_that_no_system_can_write_are_refused(more: zips.Files, tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "x.zip", {**zips.usual(), **more})
+    assert numbers(path) == [2]
+    with pytest.raises(UserError, match="is not unpacked"), Archive(path) as archive:
+        archive.unpack(tmp_path / "out")
+
+
 def test_a_link_is_refused(tmp_path: Path) -> None:
     info = zipfile.ZipInfo("weights.keras")
     info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
