@@ -60,7 +60,7 @@ def no_python(f: Facts) -> Iterator[str]:
 
 def why_unread(file: str, text: str) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"\s*[!%][A-Za-z]", line):
+        if re.match(r"\s*(!|%%?)[A-Za-z]", line):
             yield f"Line {number} of {file} is a notebook's command: {line.strip()[:60]}"
             return
     if text.lstrip().startswith('{"') or '"cell_type"' in text:

@@ -182,6 +182,18 @@ class Paths:
         given = isinstance(scope, FUNCTION) and name in parameters(scope, whole=True) and not any(
             isinstance(n, ast.Name) and n.id == name for n in ast.walk(value or target))
         yield from [None] if len(stores) > 1 or given else self._loads(name, scope, seen)
+        if scope is self.source.tree and self.used_elsewhere(name, seen):
+            yield None
+
+    def used_elsewhere(self, name: str, seen: set[ast.AST]) -> bool:
+        """Whether another file that runs imports this file's name and does something with it."""
+        meant = [self.source.parts[-1], name]
+        return any(
+            isinstance(n, ast.Name | ast.Attribute) and other.runs(n) and other.imported(n)
+            and other.name(n).split(".")[-2:] == meant and any(True for _ in Paths(other).openings(
+                n, seen))
+            for other in self.source.together if other is not self.source
+            for n in ast.walk(other.tree))
 
     def _through_class(self, name: str, owner: ast.AST, seen: set[ast.AST]
                        ) -> Iterator[ast.Call | None]:

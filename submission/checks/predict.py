@@ -45,19 +45,20 @@ class Predict:
     @property
     def results(self) -> Iterator[tuple["Predict", ast.AST, str]]:
         """(where it is found, expression, line) of what is given back for certain."""
-        yield from self._results(0)
+        yield from self._results(set())
 
-    def _results(self, depth: int) -> Iterator[tuple["Predict", ast.AST, str]]:
-        if not {self.source.name(d) for d in self.method.decorator_list} <= {
+    def _results(self, seen: set[ast.AST]) -> Iterator[tuple["Predict", ast.AST, str]]:
+        if self.method in seen or not {self.source.name(d) for d in self.method.decorator_list} <= {
                 "staticmethod", "classmethod"}:
             return
+        seen.add(self.method)
         for r in self.returns:
             value = self.value(r.value, r.lineno)
             if value is None or not self.certain(r):
                 continue
             called = self.facts.called(self.source, value) if isinstance(value, ast.Call) else None
-            if called and depth < 5:
-                yield from Predict(self.facts, *called)._results(depth + 1)
+            if called:
+                yield from Predict(self.facts, *called)._results(seen)
             else:
                 yield self, value, f"Line {r.lineno} of {self.source.file}"
 

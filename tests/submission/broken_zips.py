@@ -227,6 +227,12 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "attribute of another name": (25, lambda: usual(
         "return np.argmax(self.net.predict(X), axis=1)")),
     "divided in place": (77, lambda: usual("X /= 255.0\n" + ARGMAX)),
+    "file of a settings module": (29, lambda: {
+        **usual(start="self.model = keras.models.load_model(settings.BEST)",
+                head=HEAD + "\nimport settings"),
+        "settings.py": "OLD = 'old.keras'\nBEST = 'best.keras'\n"}),
+    "cell of a notebook": (20, lambda: {
+        **usual(), "model.py": "%%writefile model.py\n" + TEMPLATE}),
     "backslashes": (16, lambda: {**usual(), "extra\\notes.txt": "x"}),
     "copies": (76, lambda: usual("X = np.concatenate([X, X[:, ::-1]])\n" + ARGMAX)),
 }

@@ -87,6 +87,14 @@ def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> Non
     assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
 
 
+def test_names_that_files_take_from_each_other_in_turn_end(tmp_path: Path) -> None:
+    files = {**zips.usual(head=zips.HEAD + "\nimport one"), "one.py": "from two import B\nA = B\n",
+             "two.py": "from one import A\nB = A or 'a.keras'\nB = A\n"}
+    rules.check(zips.write(tmp_path / "x.zip", files))
+    files["two.py"] = "import one\nB = 'a.keras'\nC = one.A\n"
+    assert 28 not in numbers(zips.write(tmp_path / "x.zip", files))
+
+
 def test_a_default_counts_for_calls_from_other_files_too(tmp_path: Path) -> None:
     helper = "import keras\n\ndef load(path='default.keras'):\n" \
         "    return keras.models.load_model(path)\n"

@@ -172,6 +172,13 @@ def test_a_called_network_gives_probabilities(result: str, tmp_path: Path) -> No
     assert found(zips.usual(f"return {result}"), tmp_path) == [(63, "error")]
 
 
+def test_functions_that_hand_on_to_each_other_end(tmp_path: Path) -> None:
+    code = zips.predict("return self.a(X)", zips.LOAD, zips.HEAD) + (
+        "\n    def a(self, X):\n" + "        return self.b(X)\n" * 60 +
+        "\n    def b(self, X):\n" + "        return self.a(X)\n" * 60)
+    assert found({**zips.usual(), "model.py": code}, tmp_path) == []
+
+
 def test_a_backslash_is_no_end_of_a_folder(tmp_path: Path) -> None:
     files = zips.usual(start="self.model = keras.models.load_model('nets\\\\best.keras')")
     assert found({**files, "nets/best.keras": zips.keras_file()}, tmp_path) == [(28, "error")]
