@@ -72,7 +72,7 @@ class Facts:
                 bases = [source.name(b) for b in owner.bases]
                 waiting[:0] = [(source, b) for b in bases if b not in ("object", "abc.ABC")]
             found.append(known)
-        return found
+        return [*found, None] if waiting else found
 
     def class_of(self, source: Source, name: str, depth: int) -> Class | None:
         """What a name in a file stands for, through imports and assignments."""

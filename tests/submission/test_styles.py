@@ -179,6 +179,16 @@ def test_functions_that_hand_on_to_each_other_end(tmp_path: Path) -> None:
     assert found({**zips.usual(), "model.py": code}, tmp_path) == []
 
 
+@pytest.mark.parametrize("chain", [
+    "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(999)) + "f999 = print\n",
+    "f0 = 'a.keras'\n" + "".join(f"f{i + 1} = f{i}\n" for i in range(999)),
+    "class B0:\n    pass\n" + "".join(f"class B{i + 1}(B{i}):\n    pass\n" for i in range(99))])
+def test_long_chains_are_no_traceback(chain: str, tmp_path: Path) -> None:
+    files = zips.usual("return f0(X)", head=zips.HEAD + "\n" + chain)
+    files["model.py"] = str(files["model.py"]).replace("class Model:", "class Model(B99):")
+    found(files, tmp_path)
+
+
 def test_a_backslash_is_no_end_of_a_folder(tmp_path: Path) -> None:
     files = zips.usual(start="self.model = keras.models.load_model('nets\\\\best.keras')")
     assert found({**files, "nets/best.keras": zips.keras_file()}, tmp_path) == [(28, "error")]
