@@ -1,13 +1,16 @@
 """Zips from strangers: looked into without running, and unpacked without leaving the folder."""
 
+import io
 import os
 import stat
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from zoo.errors import UserError
 from zoo.files import user_errors
@@ -22,7 +25,10 @@ TOTAL = 8 << 30         # bytes unpacked
 EXPANSION = 100         # times, of anything larger than SAFE; weights shrink by less than 2
 SAFE = 64 << 20         # bytes
 TEXT = 4 << 20          # bytes of a text file that is read
+LONGEST = 255           # bytes of a file's name
 PIECE = 1 << 20
+# What every Python can unpack; deflate64, which some programs take for large files, none can.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DAMAGES = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError,
            RuntimeError, struct.error, ValueError, LookupError, SyntaxError, MemoryError)
 
@@ -52,7 +58,10 @@ class Archive:
     def entries(self) -> list[zipfile.ZipInfo]:
         """Files, no folders; of an archive with too many, only as many as show that."""
         infos = self.zip.infolist() if self.zip else []
-        return [i for i in infos if not i.is_dir()][:ENTRIES + 1]
+        found = [i for i in infos if not i.is_dir()][:ENTRIES + 1]
+        for info in found:      # some programs write ./model.py, which lands at the root
+            info.filename = str(PurePosixPath(info.filename))
+        return found
 
     @cached_property
     def names(self) -> list[str]:
@@ -62,37 +71,53 @@ class Archive:
     def sizes(self) -> dict[str, int]:
         return {i.filename: i.file_size for i in self.entries}
 
+    @cached_property
+    def infos(self) -> dict[str, zipfile.ZipInfo]:
+        """By name; of two with the same name the last, which stays where both are unpacked."""
+        return {i.filename: i for i in self.entries}
+
+    def open(self, name: str) -> IO[bytes]:
+        """A file for reading. Raises one of DAMAGES where there is none."""
+        info = self.infos[name]
+        return self.zip.open(info)  # type: ignore[union-attr]
+
     def read(self, name: str, most: int = TEXT) -> bytes:
         """The first ``most`` bytes of a file, b"" where it can't be read."""
-        if not self.zip:
-            return b""
         try:
-            with self.zip.open(name) as f:
+            with self.open(name) as f:
                 return f.read(most)
-        except (*DAMAGES, KeyError):
+        except DAMAGES:
             return b""
+
+    def text(self, name: str) -> str | None:
+        """A file of code as Python would decode it, None where it can't."""
+        content = self.read(name)
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+            return content.decode(encoding)
+        except (SyntaxError, ValueError, LookupError):
+            return None
 
     @cached_property
     def model(self) -> str | None:
         """The text of model.py at the root, None where there is none that can be read."""
-        if "model.py" not in self.names:
-            return None
-        try:
-            return self.read("model.py").decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return None
+        return self.text("model.py") if "model.py" in self.names else None
 
     @cached_property
     def broken(self) -> str | None:
-        """The first entry whose bytes can't be unpacked whole."""
+        """Which entry can't be unpacked whole, and why; None where all can."""
         for info in self.entries:
-            if self.zip and self.refusal(info) is None:
+            if self.refusal(info) is None:
+                if info.compress_type not in METHODS:
+                    return (f"{info.filename} can't be unpacked by Python: it is compressed by a "
+                            "method other than Deflate")
                 try:
-                    with self.zip.open(info) as f:
+                    with self.zip.open(info) as f:  # type: ignore[union-attr]
                         while f.read(PIECE):
                             pass
                 except DAMAGES:
-                    return info.filename
+                    return (f"{info.filename} can't be unpacked whole: its bytes or its checksum "
+                            "are wrong")
         return None
 
     def refusal(self, info: zipfile.ZipInfo) -> str | None:
@@ -107,6 +132,11 @@ class Archive:
                     f"{info.file_size / 1e6:,.0f} MB")
         if info.flag_bits & 1:
             return f"{info.filename!r} is encrypted"
+        path = PurePosixPath(info.filename)
+        if any(len(os.fsencode(part)) > LONGEST for part in path.parts):
+            return f"{info.filename[:40]!r}... is longer than a name may be, {LONGEST} bytes"
+        if any(str(folder) in self.infos for folder in path.parents):
+            return f"{info.filename!r} lies in what is a file, not a folder"
         return None
 
     @cached_property
@@ -134,7 +164,7 @@ class Archive:
             raise UserError(f"{self.path} is not unpacked: {reason}. `harness check` says more.")
         left = TOTAL
         for info in self.entries:
-            target = folder.joinpath(*PurePosixPath(info.filename.replace("\\", "/")).parts)
+            target = folder.joinpath(*PurePosixPath(info.filename).parts)
             try:
                 with user_errors(target):
                     left -= self._write(info, target, min(left, info.file_size))
@@ -161,4 +191,4 @@ def unsafe_name(name: str) -> bool:
     """Whether unpacking ``name`` could write outside the folder, on any system."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts \
-        or ":" in path.parts[0]
+        or path.parts[0][1:2] == ":"

@@ -82,7 +82,11 @@ def bundle(tasks: Iterable[Task], out: str | os.PathLike[str], title: str,
     tasks, out = list(tasks), Path(out)
     if not tasks or any(len(t.images) == 0 or len(t.images) != len(t.labels) for t in tasks):
         raise UserError("A bundle needs at least one picture a task, each with its label.")
-    about = description(tasks, title, start, days, a_day)
+    try:
+        about = description(tasks, title, start, days, a_day)
+    except OverflowError as e:
+        raise UserError("The phases would last beyond the year 9999. Let them begin earlier, or "
+                        "last fewer days.") from e
     found = list(problems(about))
     if found:
         raise UserError(f"The bundle would be refused: {found[0]}")

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from submission import confined, runtimes
-from submission.archive import Archive
+from submission.archive import DAMAGES, Archive
 from submission.bundle import PROGRAMS
 from submission.confined import Ended
 from submission.dryrun_rules import RULES
 from submission.rule import Finding, errors, find
 from zoo.errors import UserError
-from zoo.files import file_hash, read_json
+from zoo.files import file_hash, read_json, user_errors
 
 PROBED = 48             # pictures that the probe uses
 LARGE = 5.0            # seconds that its large batch may take, about
@@ -111,7 +111,8 @@ def dry_run(path: str | os.PathLike[str], images: np.ndarray | None = None,
         report.sha256 = file_hash(path)
         root = Path(temporary).resolve()
         archive.unpack(root / "app" / "ingested_program")
-        facts = Worker(root, python, limits).work(report, images, labels, given)
+        with user_errors(root):     # a stranger's program may write there, too
+            facts = Worker(root, python, limits).work(report, images, labels, given)
     report.findings = find(RULES, facts)
     return report
 
@@ -136,7 +137,7 @@ class Worker:
         self.describe(report, prediction)
         probe, elsewhere, scoring = None, True, None
         if report.predictions is not None:
-            scoring = self.score(labels, len(images))
+            scoring = self.score(labels, report.predictions)
             if scoring.well and labels is not None:
                 scores = read_json(self.folder("scoring") / "output" / "scores.json")
                 report.accuracy = float(scores["accuracy"])
@@ -161,13 +162,14 @@ class Worker:
         np.save(app / "input_data" / "images.npy", images)
         return self.job(app, {"$input": app / "input_data", "$output": app / "output"})
 
-    def score(self, labels: np.ndarray | None, n: int) -> Ended:
+    def score(self, labels: np.ndarray | None, predictions: np.ndarray) -> Ended:
         app = self.folder("scoring")
         shutil.copytree(PROGRAMS / "scoring", app / "program")
-        for name in ("input/ref", "output", "shared"):
+        for name in ("input/ref", "input/res", "output", "shared"):
             (app / name).mkdir(parents=True)
-        shutil.copytree(self.folder("prediction") / "output", app / "input" / "res")
-        truth = np.zeros(n, "int64") if labels is None else np.asarray(labels)
+        # Not the whole output: whatever a stranger's program left there, links too, isn't followed.
+        np.save(app / "input" / "res" / "predictions.npy", predictions)
+        truth = np.zeros(len(predictions), "int64") if labels is None else np.asarray(labels)
         np.save(app / "input" / "ref" / "labels.npy", truth)
         return self.job(app, {"$input": app / "input", "$output": app / "output"})
 
@@ -199,16 +201,29 @@ class Worker:
                             cwd=cwd, submission=submission)
 
     def describe(self, report: DryRun, ended: Ended) -> None:
-        output = self.folder("prediction") / "output"
+        written = told(self.folder("prediction") / "output", report.images)
         report.peak_memory = ended.peak
         report.seconds = {"total": ended.seconds}
         report.confinement = {
             "network": network(ended),
             "files": "only its own folder" if ended.state.get("files") else "not confined"}
-        if ended.well and (output / "times.json").exists():
-            report.predictions = np.load(output / "predictions.npy", allow_pickle=False)
-            report.seconds.update(read_json(output / "times.json"))
+        if ended.well and written:
+            report.predictions, times = written
+            report.seconds.update(times)
             report.images_per_second = report.images / max(report.seconds["predict"], 1e-9)
+
+
+def told(output: Path, n: int) -> tuple[np.ndarray, dict[str, float]] | None:
+    """The labels and times that the ingestion wrote, None where these can't be its own."""
+    paths = [output / name for name in ("predictions.npy", "times.json")]
+    if not all(p.is_file() and not p.is_symlink() for p in paths):
+        return None
+    try:
+        labels = np.load(paths[0], allow_pickle=False)
+        times = {k: float(read_json(paths[1])[k]) for k in ("start", "predict")}
+        return (labels, times) if labels.shape == (n,) and labels.dtype.kind == "i" else None
+    except (*DAMAGES, TypeError, AttributeError, UserError):
+        return None
 
 
 def network(ended: Ended) -> str:
@@ -223,9 +238,10 @@ def rows(path: Path) -> list[dict[str, Any]]:
     import json
 
     try:
-        return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+        lines = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
     except (OSError, ValueError):
         return []
+    return [r for r in lines if isinstance(r, dict) and {"step", "error", "seconds"} <= set(r)]
 
 
 def started(folder: Path) -> bool:

@@ -49,8 +49,16 @@ def find(rules: Iterable[Rule], facts: Any) -> list[Finding]:
     """All findings of ``rules``, errors first."""
     order = list(SEVERITIES)
     found = [Finding(r.number, r.severity, sentence, r.remedy)
-             for r in rules for sentence in dict.fromkeys(r.look(facts))]
+             for r in rules for sentence in sentences(r, facts)]
     return sorted(found, key=lambda f: (order.index(f.severity), f.number))
+
+
+def sentences(rule: Rule, facts: Any) -> list[str]:
+    """What a rule has to say, once each; nothing of code that is too deep to be read."""
+    try:
+        return list(dict.fromkeys(rule.look(facts)))
+    except RecursionError:
+        return []
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

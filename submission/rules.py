@@ -32,7 +32,7 @@ __all__ = ["NOT_IN_A_ZIP", "RULES", "Finding", "check", "errors", "markdown"]
 def check(path: str | os.PathLike[str]) -> list[Finding]:
     """Everything that is wrong with a zip, errors first. Raises UserError where it isn't there."""
     with Archive(path) as archive:
-        usable = archive.damage is None and next(archive.refusals(), None) is None
+        usable = not (archive.damage or next(archive.refusals(), None) or archive.broken)
         rules = RULES if usable else archive_rules.RULES[:4]
         return find(rules, Facts(archive))
 

@@ -1,5 +1,6 @@
 """harness dry-run: a zip as the platform would run it."""
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
               help="Run it under other versions; they are installed once, with pip. The "
                    "competition's: tensorflow==2.17.0,keras==3.4.1")
 @click.option("--time-limit", default=600.0, show_default=True, metavar="SECONDS",
+              type=click.FloatRange(0, 1e6, min_open=True),
               help="What the platform allows a step.")
 @click.option("--memory-limit", default=4.0, show_default=True, metavar="GIB",
+              type=click.FloatRange(0, 1e6, min_open=True),
               help="What the platform is assumed to have.")
-@click.option("--hidden", default=3500, show_default=True, metavar="N",
+@click.option("--hidden", default=3500, show_default=True, metavar="N", type=click.IntRange(1),
               help="Number of hidden pictures to project the time for; the real one is unknown.")
 @options.json_path
 def command(zip_path: Path, data: str | None, images_key: str, labels_key: str,
@@ -48,6 +51,8 @@ def command(zip_path: Path, data: str | None, images_key: str, labels_key: str,
     from submission.dryrun import Limits, dry_run
     from zoo.files import write_json
 
+    if math.isnan(time_limit + memory_limit):
+        raise click.UsageError("A limit has to be a number.")
     images = labels = None
     if data:
         from harness.data.sources import load_judged

@@ -1,6 +1,7 @@
-"""Rules 1 to 15: the archive and what lies in it."""
+"""Rules 1 to 16: the archive and what lies in it."""
 
 import difflib
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,22 +10,27 @@ from submission.checks.facts import Facts
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 LARGE = 500 << 20       # bytes; uploads of this size were accepted, yet they take long
-LEFT_OVER = (".ipynb", ".pyc", ".log", ".tmp", ".bak", ".swp", ".zip", ".tar", ".gz", ".rar", ".7z",
-             ".pdf", ".png", ".jpg", ".jpeg", ".csv", ".tfevents")
+PACKED = (".zip", ".tar", ".gz", ".rar", ".7z")
+LEFT_OVER = (*PACKED, ".ipynb", ".pyc", ".log", ".tmp", ".bak", ".swp", ".pdf",
+             ".png", ".jpg", ".jpeg", ".csv", ".tfevents")
 WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".tflite", ".pb", ".onnx", ".pt",
            ".pth", ".ckpt", ".safetensors", ".joblib", ".bin")
 METADATA = ("metadata", "metadata.yaml")
+STARTS = {facts.POINTER: "it is a Git LFS pointer", b"Rar!": "it is a RAR archive",
+          b"7z\xbc\xaf": "it is a 7z archive", b"\x1f\x8b": "it is a .gz archive",
+          b"<": "it is a web page", b"PK\3\4": "its end is missing, it wasn't copied whole"}
 NAME = 64               # characters that the platform keeps of a file's name
 
 
 def damaged(f: Facts) -> Iterator[str]:
     if f.archive.damage:
-        start = f.archive.path.open("rb").read(64)
-        why = ("it is a Git LFS pointer" if start.startswith(facts.POINTER) else
-               "it is empty" if not start else f.archive.damage)
+        with f.archive.path.open("rb") as file:
+            start = file.read(64)
+        why = next((what for mark, what in STARTS.items() if start.startswith(mark)),
+                   f.archive.damage if start else "it is empty")
         yield f"{f.archive.path.name} is no zip that can be read: {why}."
     elif f.archive.bomb is None and f.archive.broken:
-        yield f"{f.archive.broken} can't be unpacked whole: its bytes or its checksum are wrong."
+        yield f"{f.archive.broken}."
 
 
 def dangerous(f: Facts) -> Iterator[str]:
@@ -50,8 +56,10 @@ def no_model(f: Facts) -> Iterator[str]:
 
 
 def unreadable(f: Facts) -> Iterator[str]:
-    if "model.py" in f.archive.names and f.archive.model is None and not f.archive.broken:
+    if "model.py" in f.archive.names and f.archive.model is None:
         yield "model.py is no UTF-8 text."
+    elif f.sources:
+        yield from (f"{file} is no UTF-8 text." for file, text in f.unread.items() if text is None)
 
 
 def pointers(f: Facts) -> Iterator[str]:
@@ -111,7 +119,8 @@ def metadata(f: Facts) -> Iterator[str]:
 
 
 def no_weights(f: Facts) -> Iterator[str]:
-    held = [n for n in f.names if n.lower().endswith(WEIGHTS)]
+    held = [n for n in f.names
+            if n.lower().endswith((*WEIGHTS, *PACKED)) or ".data-" in n]     # of a checkpoint
     if f.source and not held and sum(f.archive.sizes.values()) < 1 << 20:
         yield "The archive holds no weights at all."
 
@@ -123,10 +132,18 @@ def long_name(f: Facts) -> Iterator[str]:
 
 def own_modules(f: Facts) -> Iterator[str]:
     """Files that would hide a package that model.py needs."""
-    for name in ("numpy", "tensorflow", "keras", "h5py", "json", "random", "types", "typing"):
-        if f"{name}.py" in f.archive.names or any(
-                n.startswith(f"{name}/") and n.endswith(".py") for n in f.archive.names):
+    python = sorted(sys.stdlib_module_names - {"test"})     # which nothing imports
+    for name in ("numpy", "tensorflow", "keras", "h5py", *python):
+        if f"{name}.py" in f.names or f"{name}/__init__.py" in f.names:
             yield f"The archive brings its own {name}, which hides the real one."
+
+
+def backslashes(f: Facts) -> Iterator[str]:
+    for name in f.names:
+        if "\\" in name:
+            yield (f"{name} has backslashes in its name, so on the platform it is one file of that "
+                   "name, in no folder.")
+            return
 
 
 RULES = (
@@ -136,7 +153,7 @@ RULES = (
     Rule(3, WARNING, "Every file is there once", "Zip from an empty folder.", twice),
     Rule(4, ERROR, "model.py is at the root", "Zip the files themselves, not their folder.",
          no_model, (1, 5)),
-    Rule(5, ERROR, "model.py is text", "Save model.py as UTF-8.", unreadable),
+    Rule(5, ERROR, "Code is text", "Save it as UTF-8.", unreadable),
     Rule(6, ERROR, "Files are files, not pointers", "Fetch it first: git lfs pull.", pointers,
          (6,)),
     Rule(7, ERROR, "No file is empty", "Save it again, then zip it.", empty, (1, 6)),
@@ -155,4 +172,6 @@ RULES = (
          no_weights, (1,)),
     Rule(14, NOTE, "The zip's name is short", "Rename it: 64 characters are kept.", long_name),
     Rule(15, WARNING, "No file hides a package", "Give the file another name.", own_modules, (18,)),
+    Rule(16, WARNING, "Folders end with slashes, not backslashes",
+         "Zip it with another program, such as 7-Zip or Python's zipfile.", backslashes, (5,)),
 )

@@ -7,15 +7,16 @@ import sys
 from collections.abc import Iterator
 
 from submission.checks import path_rules
-from submission.checks.facts import Facts
-from submission.checks.source import Source, locals_of
+from submission.checks.facts import Facts, folder_of
+from submission.checks.source import MODULE, Source, locals_of
 from submission.rule import ERROR, WARNING, Rule
 
 # What comes with TensorFlow and Keras; a model.py can count on these.
 PRESENT = {"numpy", "tensorflow", "keras", "h5py", "absl", "google", "ml_dtypes", "optree", "rich",
            "namex", "packaging", "requests", "six", "wrapt", "typing_extensions", "tensorboard",
            "termcolor", "astunparse", "gast", "opt_einsum", "flatbuffers", "grpc", "urllib3",
-           "setuptools", "pkg_resources", "markdown", "werkzeug", "certifi", "idna"}
+           "setuptools", "pkg_resources", "markdown", "werkzeug", "certifi", "idna", "pip", "wheel",
+           "pygments", "markdown_it", "charset_normalizer", "pasta", "clang"}
 # Well known packages that the platform may lack: nobody has shown that it has them.
 UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib", "seaborn", "torch",
             "torchvision", "timm", "keras_cv", "keras_hub", "keras_nlp", "keras_core", "tf_keras",
@@ -26,10 +27,20 @@ UNPROVEN = {"scipy", "sklearn", "skimage", "cv2", "PIL", "pandas", "matplotlib",
             "psutil", "numba", "einops", "kornia", "tflite_runtime", "visualkeras", "imblearn",
             "efficientnet", "vit_keras", "classification_models", "mlxtend", "statsmodels",
             "optuna", "wandb", "mlflow", "plotly", "openvino", "requests_toolbelt", "gdown",
-            "tensorflow_decision_forests"}
+            "tensorflow_decision_forests", "tensorflow_model_optimization", "tensorflow_io",
+            "keras_cv_attention_models", "keras_tuner", "ai_edge_litert", "mediapipe", "lightning",
+            "pytorch_lightning", "torchmetrics", "torchaudio", "fastai", "accelerate", "evaluate",
+            "datasets", "peft", "open_clip", "clip", "segmentation_models", "efficientnet_pytorch",
+            "pretrainedmodels", "torchstain", "staintools", "pywt", "mahotas", "SimpleITK", "cupy",
+            "numexpr", "dask", "polars", "pyarrow", "networkx", "sympy", "patsy", "tables", "zarr",
+            "attr", "attrs", "pydantic", "dateutil", "pytz", "click", "psycopg2", "dotenv",
+            "colorama", "tabulate", "regex", "ujson", "simplejson", "msgpack", "lz4", "zstandard",
+            "threadpoolctl", "hydra", "omegaconf", "ml_collections", "pydot", "graphviz"}
 NOTEBOOK = {"google.colab", "IPython", "ipywidgets", "kaggle_secrets", "ipykernel"}
 FETCHING = ("get_file", "urlretrieve", "urlopen", "wget.download", "gdown.download", "requests.get",
             "hf_hub_download", "snapshot_download", "kaggle")
+# Code that may give a module names, or modules, which no reader sees.
+DYNAMIC = re.compile(r"sys\.modules|__path__|meta_path|def __getattr__|globals\(|exec\(|setattr\(")
 BUILDERS = re.compile(r"applications(\.\w+)?\.[A-Z]\w+$")
 
 
@@ -44,12 +55,12 @@ def no_python(f: Facts) -> Iterator[str]:
         yield from why_unread("model.py", f.archive.model)
     elif f.sources:
         for file, text in f.unread.items():
-            yield from why_unread(file, text)
+            yield from why_unread(file, text or "")
 
 
 def why_unread(file: str, text: str) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"\s*[!%][A-Za-z]", line):
+        if re.match(r"\s*(!|%%?)[A-Za-z]", line):
             yield f"Line {number} of {file} is a notebook's command: {line.strip()[:60]}"
             return
     if text.lstrip().startswith('{"') or '"cell_type"' in text:
@@ -58,7 +69,7 @@ def why_unread(file: str, text: str) -> Iterator[str]:
     try:
         ast.parse(text)
     except SyntaxError as e:
-        yield f"{file} is no Python: {e.msg}, line {e.lineno}."
+        yield f"{file} is no Python: {e.msg}" + (f", line {e.lineno}." if e.lineno else ".")
     except (ValueError, RecursionError) as e:
         yield f"{file} is no Python: {e}."
 
@@ -73,7 +84,8 @@ def newer_python(f: Facts) -> Iterator[str]:
 
 def no_class(f: Facts) -> Iterator[str]:
     for s in main(f):
-        if "Model" in s.classes and s.classes["Model"] in s.tree.body or "Model" in s.bound \
+        starred = "*" in s.imports and any("Model" in other.bound for other in f.sources)
+        if f.lineage[0] or starred or "Model" in s.bound \
                 and not s.imports.get("Model", "").startswith(("tensorflow.", "keras.")):
             continue
         names = [n for n in s.classes if n != "Model"]
@@ -82,33 +94,30 @@ def no_class(f: Facts) -> Iterator[str]:
 
 
 def constructor(f: Facts) -> Iterator[str]:
-    for s in main(f):
-        method = s.method("__init__")
-        if method is None:
-            continue
-        needed = required(method, skip=1)
-        if needed is None:
-            yield "Model.__init__ takes no self."
-        elif needed:
-            yield f"Model.__init__ wants {', '.join(needed)}; the platform calls Model()."
-        if isinstance(method, ast.AsyncFunctionDef):
-            yield "Model.__init__ is async."
+    _, method = f.method("__init__") or (None, None)
+    if method is None or method.decorator_list:
+        return
+    needed = required(method, skip=1)
+    if needed is None:
+        yield "Model.__init__ takes no self."
+    elif needed:
+        yield f"Model.__init__ wants {', '.join(needed)}; the platform calls Model()."
+    if isinstance(method, ast.AsyncFunctionDef):
+        yield "Model.__init__ is async."
 
 
 def signature(f: Facts) -> Iterator[str]:
-    for s in main(f):
-        if "Model" not in s.classes:
-            continue
-        method = s.method("predict")
-        if method is None:
-            if not s.foreign_base and not assigned(s.classes["Model"], "predict"):
-                names = [n.name for n in s.classes["Model"].body if isinstance(n, ast.FunctionDef)]
-                near = difflib.get_close_matches("predict", names, n=1, cutoff=0.5)
-                yield "Model has no method predict" + (f", but {near[0]}." if near else ".")
-            continue
-        decorators = {s.name(d) for d in method.decorator_list}
-        skip = 0 if "staticmethod" in decorators else 1
-        yield from parameters(method, skip)
+    known = [pair for pair in f.lineage if pair]
+    found = f.method("predict")
+    if found:
+        decorators = {found[0].name(d) for d in found[1].decorator_list}
+        if decorators <= {"staticmethod", "classmethod"}:
+            yield from parameters(found[1], 0 if "staticmethod" in decorators else 1)
+    elif known and len(known) == len(f.lineage) and not any(given(*pair) for pair in known):
+        names = [n.name for _, owner in known for n in owner.body
+                 if isinstance(n, ast.FunctionDef)]
+        near = difflib.get_close_matches("predict", names, n=1, cutoff=0.5)
+        yield "Model has no method predict" + (f", but {near[0]}." if near else ".")
 
 
 def parameters(method: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> Iterator[str]:
@@ -135,46 +144,107 @@ def required(method: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> list[
     return free + [a.arg for a, default in pairs if default is None]
 
 
-def assigned(owner: ast.ClassDef, name: str) -> bool:
-    return any(isinstance(n, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name
-                                                 for t in n.targets) for n in owner.body)
+def given(s: Source, owner: ast.ClassDef) -> bool:
+    """Whether the class may get a predict otherwise than by a def."""
+    return bool(owner.decorator_list) or bool(re.search(
+        r"^\s*(\w+\.)?predict\s*(:[^=\n]+)?=(?!=)|setattr\(|def __getattr", s.text, re.M))
 
 
 def undefined(f: Facts) -> Iterator[str]:
     for s in f.sources:
         for name, line in s.undefined:
             yield f"The name {name} is used in line {line} of {s.file} and never defined."
+        for node in s.walk(ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and not s.optional(node):
+                for name, file in not_in_module(f, s, node):
+                    yield (f"Line {node.lineno} of {s.file} imports {name} from {file}, which "
+                           "doesn't define it.")
+    yield from no_attribute(f)
+
+
+def no_attribute(f: Facts) -> Iterator[str]:
+    """self.NAME in Model and its bases, where nothing in the archive ever gives such a name."""
+    lineage = [pair for pair in f.lineage if pair]
+    if len(lineage) < len(f.lineage) or any(
+            owner.keywords or owner.decorator_list or DYNAMIC.search(s.text)
+            or re.search("__dict__|vars\\(|setattr", s.text) for s, owner in lineage):
+        return
+    unseen = "\n".join(f.archive.text(n) or "" for n in f.names
+                       if n.endswith(".py") and n not in [s.file for s in f.sources])
+    known = set(dir(object)) | MODULE
+    for s in f.sources:
+        known |= {n.attr for n in ast.walk(s.tree) if isinstance(n, ast.Attribute)
+                  and not isinstance(n.ctx, ast.Load)}
+    for _, owner in lineage:
+        known |= {str(getattr(n, "name", getattr(n, "id", getattr(n, "arg", ""))))
+                  for n in ast.walk(owner) if not isinstance(getattr(n, "ctx", None), ast.Load)}
+    for s, owner in lineage:
+        missing = {n.attr: n.lineno for n in ast.walk(owner) if isinstance(n, ast.Attribute)
+                   and ast.unparse(n.value) == "self" and n.attr not in known and s.runs(n)
+                   and next(o for o in s.around(n) if isinstance(o, ast.ClassDef)) is owner
+                   and not s.tried(n, "AttributeError")
+                   and not re.search(rf"\b{n.attr}\b", unseen) and not asked(s, n)}
+        for name, line in missing.items():
+            yield f"Line {line} of {s.file} uses self.{name}, which nothing defines."
+
+
+def asked(s: Source, node: ast.Attribute) -> bool:
+    """Whether some code asks for the attribute by its name before."""
+    return bool(re.search(rf"(has|get)attr\([^)]*['\"]{node.attr}['\"]", s.text))
+
+
+def not_in_module(f: Facts, s: Source, node: ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """(name, file) of what is imported from a file of the archive that has no such name."""
+    files = f.module(folder_of(s, node) + (node.module or "").replace(".", "/"))
+    other = next((o for o in f.sources if [o.file] == files), None)
+    if other is None or "*" in other.imports or DYNAMIC.search(other.text):
+        return
+    folder = other.file.removesuffix("__init__.py")
+    for name in (a.name for a in node.names):
+        inside = folder.endswith("/") and any(
+            n.startswith((f"{folder}{name}.", f"{folder}{name}/")) for n in f.names)
+        if name != "*" and name not in other.bound | MODULE and not inside:
+            yield name, other.file
 
 
 def imported(f: Facts) -> Iterator[tuple[str, str, bool]]:
-    """(module, where, whether a failing import is caught) of everything that is imported."""
+    """(module, where, whether it may fail) of everything that is imported."""
     for s in f.sources:
         for node in [*s.walk(ast.Import), *s.walk(ast.ImportFrom)]:
-            caught = s.tried(node, "ImportError", "ModuleNotFoundError")
+            caught = s.optional(node)
             where = f"Line {getattr(node, 'lineno', 0)} of {s.file}"
             if isinstance(node, ast.Import):
                 yield from ((a.name, where, caught) for a in node.names)
-            elif isinstance(node, ast.ImportFrom) and not (node.level and "/" in s.file):
-                yield "." * node.level + (node.module or ""), where, caught
+            elif isinstance(node, ast.ImportFrom):
+                inside = folder_of(s, node).replace("/", ".")
+                dots = "" if inside else "." * node.level
+                yield dots + (inside + (node.module or "")).strip("."), where, caught
 
 
 def held(f: Facts, module: str) -> bool:
     """Whether the archive holds a module, in any folder if the code changes where Python looks."""
     anywhere = any("sys.path" in s.text for s in f.sources)
-    return any(n.startswith((f"{module}.py", f"{module}/"))
-               or anywhere and (f"/{module}.py" in n or f"/{module}/" in n) for n in f.names)
+    if anywhere and any(n.lower().endswith((".whl", ".egg", ".zip")) for n in f.names):
+        return True
+    path = module.replace(".", "/")
+    return any(n.startswith((f"{path}.py", f"{path}.so", f"{path}.cpython", f"{path}/"))
+               or anywhere and (f"/{path}.py" in n or f"/{path}/" in n) for n in f.names)
 
 
 def missing_module(f: Facts) -> Iterator[str]:
     for module, where, caught in imported(f):
         top = module.split(".")[0]
+        known = top in sys.stdlib_module_names or top in PRESENT | UNPROVEN
         if caught or (top and held(f, top)):
+            if not caught and not known and not held(f, module) and not any(
+                    DYNAMIC.search(s.text) for s in f.sources):
+                yield f"{where} imports {module}, which isn't in the archive, though {top} is."
             continue
         if any(module == n or module.startswith(n + ".") for n in NOTEBOOK):
             yield f"{where} imports {module}, which only notebooks have."
         elif module.startswith("."):
             yield f"{where} imports {module} relatively, but it is in no package."
-        elif top not in sys.stdlib_module_names and top not in PRESENT | UNPROVEN:
+        elif not known:
             yield (f"{where} imports {top}, which is neither in the archive nor part of "
                    "Python, numpy or TensorFlow.")
 
@@ -223,7 +293,8 @@ def wrong_call(f: Facts) -> Iterator[str]:
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) \
                     and target.value.id == "self" and in_model(s, call):
                 method = s.method(target.attr)
-                if not isinstance(method, ast.FunctionDef) or f"self.{target.attr} =" in s.text:
+                if not isinstance(method, ast.FunctionDef) or re.search(
+                        rf"self\.{target.attr}\s*(:[^=\n]+)?=(?!=)|setattr\(", s.text):
                     continue
                 called, skip = method, 1
             else:

@@ -1,6 +1,8 @@
 """Everything that the rules look at: the archive, its code, the networks in it."""
 
 import ast
+import contextlib
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,20 +11,25 @@ from submission import runtimes
 from submission.archive import Archive
 from submission.checks.networks import Network, networks
 from submission.checks.paths import Paths
+from submission.checks.source import FUNCTION as Function
 from submission.checks.source import Source, join
 
 FILES = 50              # files of code that are read
 POINTER = b"version https://git-lfs"
+Class = tuple[Source, ast.ClassDef]
 RUBBISH = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/",
            "__pycache__/", ".git/", ".venv/")
 
 
 @dataclass
 class Facts:
-    """unread: the texts of imported files that are no Python, once ``sources`` was asked."""
+    """unread: the texts of imported files that are no Python, once ``sources`` was asked.
+
+    None for what is no text.
+    """
 
     archive: Archive
-    unread: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Source | None:
@@ -39,27 +46,95 @@ class Facts:
         found = [self.source] if self.source else []
         for source in found:
             for file in self.imported(source):
-                text = self.archive.read(file).decode("utf-8", "replace")
-                if len(found) < FILES and file not in [s.file for s in found]:
-                    try:
+                if len(found) >= FILES or file in self.unread or file in [s.file for s in found]:
+                    continue
+                self.unread[file] = text = self.archive.text(file)
+                if text is not None:
+                    with contextlib.suppress(SyntaxError, ValueError, RecursionError):
                         found.append(Source(text, file))
-                    except (SyntaxError, ValueError, RecursionError):
-                        self.unread[file] = text
+                        del self.unread[file]
             join(found)
         return found
+
+    @cached_property
+    def lineage(self) -> list[Class | None]:
+        """Model and its base classes, the nearest first, each with the file that it stands in.
+
+        None stands for one that isn't in the archive, or that can't be told.
+        """
+        found: list[Class | None] = []
+        waiting = [(self.source, "Model")] if self.source else []
+        while waiting and len(found) < FILES:
+            source, name = waiting.pop(0)
+            known = self.class_of(source, name, 0)
+            if known:
+                source, owner = known
+                bases = [source.name(b) for b in owner.bases]
+                waiting[:0] = [(source, b) for b in bases if b not in ("object", "abc.ABC")]
+            found.append(known)
+        return [*found, None] if waiting else found
+
+    def class_of(self, source: Source, name: str, depth: int) -> Class | None:
+        """What a name in a file stands for, through imports and assignments."""
+        if name in source.classes:
+            return source, source.classes[name]
+        *module, last = source.imports.get(name, name).split(".")
+        same = [n.value for n in source.tree.body if isinstance(n, ast.Assign)
+                and [ast.unparse(t) for t in n.targets] == [name]]
+        if depth < 10 and len(same) == 1 and isinstance(same[0], ast.Name | ast.Attribute):
+            return self.class_of(source, source.name(same[0]), depth + 1)
+        other = self.file_of(source, module, last)
+        return self.class_of(other, last, depth + 1) if other and depth < 10 else None
+
+    def file_of(self, source: Source, module: list[str], name: str) -> Source | None:
+        """The one other file that a name of a module, or of none that is told, comes from."""
+        files = [s for s in self.sources if s is not source and (
+            s.parts[-len(module):] == module if module else
+            "*" in source.imports and name in s.bound)]
+        return files[0] if len(files) == 1 else None
+
+    def called(self, source: Source, call: ast.Call) -> tuple[Source, ast.FunctionDef] | None:
+        """The function or method of the archive that a call means, where that is certain."""
+        own = source.own(call)
+        if own:
+            return source, own
+        if source.imported(call.func):
+            *module, last = source.name(call.func).split(".")
+            other = self.file_of(source, module, last)
+            return (other, other.functions[last]) if other and last in other.functions else None
+        if not isinstance(call.func, ast.Attribute):
+            return None
+        name = ast.unparse(call.func.value)
+        values = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.Assign)
+                  and name in map(ast.unparse, n.targets)]
+        if len(values) != 1 or not isinstance(values[0], ast.Call):
+            return None
+        known = self.class_of(source, source.name(values[0].func), 0)
+        found = [n for n in known[1].body if isinstance(n, ast.FunctionDef)
+                 and n.name == call.func.attr] if known else []
+        return (known[0], found[-1]) if known and found else None
+
+    def method(self, name: str) -> tuple[Source, Function] | None:
+        """A method of Model, its own or of a base class, and the file that it stands in."""
+        for known in self.lineage:
+            if known is None:
+                return None
+            for node in reversed(known[1].body):
+                if isinstance(node, Function) and node.name == name:
+                    return known[0], node
+        return None
 
     def imported(self, source: Source) -> Iterator[str]:
         """The files of the archive that a file of code imports, a failure of which is its own."""
         for node in [*source.walk(ast.Import), *source.walk(ast.ImportFrom)]:
-            if source.tried(node, "ImportError", "ModuleNotFoundError"):
+            if source.optional(node):
                 continue
             names = [a.name for a in node.names]  # type: ignore[attr-defined]
             folder = ""
             if isinstance(node, ast.ImportFrom):
                 module = node.module or ""
                 names = [module, *(f"{module}.{n}".strip(".") for n in names)]
-                if node.level:
-                    folder = "/".join(source.file.split("/")[:-node.level] + [""])
+                folder = folder_of(source, node)
             for name in names:
                 parts = name.split(".")
                 for i in range(len(parts)):
@@ -100,13 +175,17 @@ class Facts:
         """The entry that ``name`` or a pattern in model.py means, None where there is none."""
         import fnmatch
 
-        wanted = name.replace("\\", "/").removeprefix("./").lower()
-        wanted = wanted.replace("[", "[[]")
+        wanted = posixpath.normpath(name).lower().replace("[", "[[]")
         for entry in self.names:
             if any(fnmatch.fnmatch(entry.lower(), w) for w in (wanted, f"*/{wanted}")) or (
                     "*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
                 return entry
         return None
+
+
+def folder_of(source: Source, node: ast.ImportFrom) -> str:
+    """Where an import looks for its module, "" for an absolute one."""
+    return "/".join([*source.file.split("/")[:-node.level], ""]) if node.level else ""
 
 
 def rubbish(name: str) -> bool:

@@ -143,13 +143,11 @@ def networks(archive: Archive, names: list[str]) -> list[Network]:
 
 
 def read_keras(archive: Archive, name: str) -> Network:
-    if archive.zip is None:
-        return Network(name, "")
     try:
-        with archive.zip.open(name) as stream, zipfile.ZipFile(stream) as inner:
+        with archive.open(name) as stream, zipfile.ZipFile(stream) as inner:
             config = member(inner, "config.json")
             about = member(inner, "metadata.json")
-    except (*DAMAGES, KeyError):
+    except DAMAGES:
         return legacy(archive, name)
     if not isinstance(config, dict):
         return Network(name, "")
@@ -170,11 +168,11 @@ def member(inner: zipfile.ZipFile, name: str) -> Any:
 
 
 def read_h5(archive: Archive, name: str) -> Network:
-    if archive.zip is None or archive.read(name, 8) != H5:
+    if archive.read(name, 8) != H5:
         return Network(name, "")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file.h5"
-        with contextlib.suppress(*DAMAGES), archive.zip.open(name) as f, path.open("wb") as out:
+        with contextlib.suppress(*DAMAGES), archive.open(name) as f, path.open("wb") as out:
             shutil.copyfileobj(f, out)
         try:
             done = subprocess.run([sys.executable, "-I", "-c", READ_H5, str(path)], timeout=SECONDS,

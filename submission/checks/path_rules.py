@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -20,9 +21,14 @@ def opened(f: Facts) -> Iterator[FileName]:
         yield from paths.files
 
 
+def sure(f: Facts, file: FileName) -> bool:
+    """Whether the file must be there: it is opened, and no code makes any."""
+    return file.sure and not any(paths.making for paths in f.paths)
+
+
 def missing_file(f: Facts) -> Iterator[str]:
     for file in opened(f):
-        if not file.sure or "*" in file.pattern or found(f, file) or foreign(file):
+        if not sure(f, file) or "*" in file.pattern or found(f, file) or foreign(file):
             continue
         stem = file.pattern.replace("\\", "/").split("/")[-1]
         other = f.named(stem)
@@ -30,6 +36,8 @@ def missing_file(f: Facts) -> Iterator[str]:
                                          cutoff=0.4)
         hint = (f"it holds {other}, elsewhere or spelled otherwise" if other else
                 f"the nearest is {near[0]}" if near else "nothing resembles it")
+        if "\\" in file.pattern and f.named(file.pattern.replace("\\", "/")):
+            hint = "only Windows takes a backslash for the end of a folder's name"
         what = "has left a placeholder," if PLACEHOLDER.search(file.pattern) else "points to"
         yield (f"Line {file.line} of {file.code} {what} {file.pattern!r}, which isn't in the "
                f"archive; {hint}.")
@@ -43,13 +51,13 @@ def foreign(file: FileName) -> bool:
 def found(f: Facts, file: FileName) -> bool:
     """Whether the archive holds the file, spelled exactly so."""
     entry = f.named(file.pattern)
-    wanted = file.pattern.replace("\\", "/").removeprefix("./")
+    wanted = posixpath.normpath(file.pattern)
     return entry is not None and ("*" in wanted or entry.endswith(wanted))
 
 
 def doubtful_file(f: Facts) -> Iterator[str]:
     for file in opened(f):
-        if (not file.sure or "*" in file.pattern) and f.named(file.pattern) is None \
+        if (not sure(f, file) or "*" in file.pattern) and f.named(file.pattern) is None \
                 and not (foreign(file) and (file.sure or file.harmless)):
             yield (f"Line {file.line} of {file.code} may open {file.pattern!r}; no such file is "
                    "there.")
@@ -57,6 +65,8 @@ def doubtful_file(f: Facts) -> Iterator[str]:
 
 def missing_folder(f: Facts) -> Iterator[str]:
     """A network opened by a name without a suffix: a SavedModel's folder."""
+    if any(paths.making for paths in f.paths):
+        return
     for s in f.sources:
         for name, call in s.calls:
             last = name.split(".")[-1]
@@ -101,7 +111,7 @@ def elsewhere(f: Facts) -> Iterator[str]:
 
 def above(f: Facts) -> Iterator[str]:
     for file in opened(f):
-        if file.sure and file.pattern.startswith("../") \
+        if sure(f, file) and file.pattern.startswith("../") \
                 and f.named(file.pattern.split("/")[-1]) is None:
             yield (f"Line {file.line} of {file.code} opens {file.pattern!r}, above the archive's "
                    "folder.")

@@ -170,8 +170,11 @@ class Paths:
         scope: ast.AST = self.source.function_of(target) or self.source.tree
         if isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self":
             scope = owner
-        elif not isinstance(target, ast.Name) or around[1] is owner is not self.source.tree:
+        elif not isinstance(target, ast.Name):
             yield None
+            return
+        elif around[1] is owner is not self.source.tree:
+            yield from self._through_class(target.id, owner, seen)
             return
         name = ast.unparse(target)
         stores = [n for n in self.within(name, scope) if not isinstance(n.ctx, ast.Load)]
@@ -179,6 +182,35 @@ class Paths:
         given = isinstance(scope, FUNCTION) and name in parameters(scope, whole=True) and not any(
             isinstance(n, ast.Name) and n.id == name for n in ast.walk(value or target))
         yield from [None] if len(stores) > 1 or given else self._loads(name, scope, seen)
+        if scope is self.source.tree and self.used_elsewhere(name, seen):
+            yield None
+
+    def used_elsewhere(self, name: str, seen: set[ast.AST]) -> bool:
+        """Whether another file that runs imports this file's name and does something with it."""
+        meant = [self.source.parts[-1], name]
+        return any(
+            isinstance(n, ast.Name | ast.Attribute) and other.runs(n) and other.imported(n)
+            and other.name(n).split(".")[-2:] == meant and any(True for _ in Paths(other).openings(
+                n, seen))
+            for other in self.source.together if other is not self.source
+            for n in ast.walk(other.tree))
+
+    def _through_class(self, name: str, owner: ast.AST, seen: set[ast.AST]
+                       ) -> Iterator[ast.Call | None]:
+        """A path that is an attribute of Model, followed where nothing else has that name."""
+        nodes = [n for n in ast.walk(self.source.tree) if name in (
+            getattr(n, "attr", None), getattr(n, "id", None), getattr(n, "arg", None))]
+        stores = [n for n in nodes if not isinstance(getattr(n, "ctx", None), ast.Load)]
+        uses = [n for n in nodes if n not in stores and self.source.runs(n)]
+        final = self.source.file == "model.py" and owner is self.source.classes.get("Model")
+        if not final or len(stores) > 1 or not uses \
+                or getattr(owner, "decorator_list", None):
+            yield None
+            return
+        for use in uses:
+            known = isinstance(use, ast.Name) or ast.unparse(use) in (
+                f"self.{name}", f"cls.{name}", f"Model.{name}")
+            yield from self.openings(use, seen) if known else [None]
 
     def _through_loop(self, loop: ast.For | ast.comprehension, seen: set[ast.AST]
                       ) -> Iterator[ast.Call | None]:
@@ -202,12 +234,22 @@ class Paths:
         if function in (self.source.method("__init__"), self.source.method("predict")):
             yield from self._loads(name, function, seen)
             return
-        for _, call in self.source.calls:
-            if self.source.own(call) is function:
-                names = parameters(function)
-                given = {*names[:len(call.args)], *(k.arg for k in call.keywords)}
-                if name not in given:
-                    yield from self._loads(name, function, seen)
+        if not isinstance(function, FUNCTION):
+            return
+        for call in self.calls_of(function):
+            names = parameters(function)
+            given = {*names[:len(call.args)], *(k.arg for k in call.keywords)}
+            if name not in given and not any(isinstance(a, ast.Starred) for a in call.args):
+                yield from self._loads(name, function, seen)
+
+    def calls_of(self, function: ast.AST) -> Iterator[ast.Call]:
+        """The calls of a function, in its own file and of an imported one in the others."""
+        s = self.source
+        yield from (call for _, call in s.calls if s.own(call) is function)
+        if isinstance(function, ast.FunctionDef) and s.functions.get(function.name) is function:
+            for other in s.together:
+                yield from (call for name, call in other.calls if other is not s and
+                            name.split(".")[-2:] == [s.parts[-1], function.name])
 
     def _loads(self, name: str, scope: ast.AST, seen: set[ast.AST]) -> Iterator[ast.Call | None]:
         """Where a name's value goes, in a function or the whole module."""

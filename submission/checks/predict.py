@@ -4,17 +4,19 @@ import ast
 import re
 from collections.abc import Iterator
 
+from submission.checks.facts import Facts
 from submission.checks.source import Source
 
+SPECIAL = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.match_case)
 MAKING = re.compile(r"load_model$|^(keras|tensorflow)\.(\w+\.)*(Sequential|Model|clone_model|"
                     r"model_from_\w+|applications\.\w+(\.\w+)?)$")
 
 
 class Predict:
-    """Model.predict, read."""
+    """Model.predict, read, or a function that it calls. facts: what finds such functions."""
 
-    def __init__(self, source: Source, method: ast.FunctionDef) -> None:
-        self.source, self.method = source, method
+    def __init__(self, facts: Facts, source: Source, method: ast.FunctionDef) -> None:
+        self.facts, self.source, self.method = facts, source, method
         arguments = [a.arg for a in [*method.args.posonlyargs, *method.args.args]]
         static = any(source.name(d) == "staticmethod" for d in method.decorator_list)
         self.given = arguments[0 if static else 1] if len(arguments) > (0 if static else 1) else ""
@@ -41,11 +43,34 @@ class Predict:
         return self.value(bound.value, bound.lineno, depth + 1)
 
     @property
-    def results(self) -> Iterator[tuple[ast.AST, int]]:
+    def results(self) -> Iterator[tuple["Predict", ast.AST, str]]:
+        """(where it is found, expression, line) of what is given back for certain."""
+        yield from self._results(set())
+
+    def _results(self, seen: set[ast.AST]) -> Iterator[tuple["Predict", ast.AST, str]]:
+        if self.method in seen or not {self.source.name(d) for d in self.method.decorator_list} <= {
+                "staticmethod", "classmethod"}:
+            return
+        seen.add(self.method)
         for r in self.returns:
             value = self.value(r.value, r.lineno)
-            if value is not None:
-                yield value, r.lineno
+            if value is None or not self.certain(r):
+                continue
+            called = self.facts.called(self.source, value) if isinstance(value, ast.Call) else None
+            if called:
+                yield from Predict(self.facts, *called)._results(seen)
+            else:
+                yield self, value, f"Line {r.lineno} of {self.source.file}"
+
+    def certain(self, node: ast.Return) -> bool:
+        """Whether a return is no special case, such as that of no pictures or of a flag."""
+        cases = [o for r in self.returns for o in self.source.around(r)
+                 if isinstance(o, ast.If) and self.source.function_of(o) is self.method]
+        return not any(isinstance(o, SPECIAL) and self.source.function_of(o) is self.method
+                       for o in self.source.around(node)) and not (
+            isinstance(node.value, ast.Name) and any(
+                isinstance(n, ast.Name) and n.id == node.value.id
+                for case in cases for n in ast.walk(case.test)))
 
 
 def own(function: ast.AST) -> Iterator[ast.AST]:
@@ -68,7 +93,9 @@ def keras_network(s: Source, node: ast.AST, depth: int = 0) -> bool:
             return not s.home_made(node) and bool(MAKING.search(s.name(node.func)))
         returned = [n.value for n in own(function) if isinstance(n, ast.Return) and n.value]
         return bool(returned) and all(keras_network(s, r, depth + 1) for r in returned)
-    name = ast.unparse(node)
+    name, around = ast.unparse(node), s.function_of(node)
+    if around and name in [a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)]:
+        return False    # another function's variable may have that name
     values = [n.value for n in ast.walk(s.tree) if isinstance(n, ast.Assign)
               and any(ast.unparse(t) == name for t in n.targets)]
     return bool(values) and all(keras_network(s, v, depth + 1) for v in values)

@@ -1,4 +1,4 @@
-"""Rules 60 to 76: what predict gives back, and how it gets there."""
+"""Rules 60 to 77: what predict gives back, and how it gets there."""
 
 import ast
 import re
@@ -27,9 +27,15 @@ LOOPS = ast.For | ast.While | ast.ListComp | ast.GeneratorExp
 
 
 def predict(f: Facts) -> Iterator[Predict]:
-    method = f.source.method("predict") if f.source else None
-    if f.source and isinstance(method, ast.FunctionDef):
-        yield Predict(f.source, method)
+    found = f.method("predict")
+    if found and isinstance(found[1], ast.FunctionDef):
+        yield Predict(f, found[0], found[1])
+
+
+def calls(f: Facts) -> list[tuple[str, ast.Call, str]]:
+    """(dotted name, call, where) of everything that is called, in all files."""
+    return [(name, call, f"Line {call.lineno} of {s.file}")
+            for s in f.sources for name, call in s.calls]
 
 
 def name_of(p: Predict, node: ast.AST) -> str:
@@ -69,57 +75,79 @@ def falls_through(body: list[ast.stmt]) -> bool:
         return falls_through(last.orelse or last.body) or any(
             falls_through(h.body) for h in last.handlers)
     if isinstance(last, ast.Match):
-        return True
+        whole = any(isinstance(c.pattern, ast.MatchAs) and not (c.pattern.pattern or c.guard)
+                    for c in last.cases)
+        return not whole or any(falls_through(c.body) for c in last.cases)
     return not (isinstance(last, ast.While) and isinstance(last.test, ast.Constant))
 
 
 def tensor(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for value, line in p.results:
+    for predicting in predict(f):
+        for p, value, where in predicting.results:
             if TENSORS.match(name_of(p, value)):
-                yield f"Line {line} of model.py returns a tensor: {name_of(p, value)}."
+                yield f"{where} returns a tensor: {name_of(p, value)}."
 
 
 def probabilities(f: Facts) -> Iterator[str]:
     if any(n.kinds & PICKING_LAYERS for n in f.networks):
         return
-    for p in predict(f):
-        picks = any(n.split(".")[-1] in PICKING for n, _ in p.source.calls)
-        for value, line in p.results:
-            if not picks and isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) \
-                    and value.func.attr in CALLED and keras_network(p.source, value.func.value):
-                yield (f"Line {line} of model.py returns what the network gives, one number a "
+    for predicting in predict(f):
+        picks = any(n.split(".")[-1] in PICKING for n, _, _ in calls(f))
+        for p, value, where in predicting.results:
+            called = unwrapped(p, value)
+            if isinstance(called, ast.Attribute) and called.attr in CALLED:
+                called = called.value
+            if not picks and called and keras_network(p.source, called):
+                yield (f"{where} returns what the network gives, one number a "
                        "class; nothing picks the largest.")
 
 
+def unwrapped(p: Predict, value: ast.AST) -> ast.AST | None:
+    """What is called, below .numpy() and np.array(...); None where nothing is."""
+    while isinstance(value, ast.Call):
+        if isinstance(value.func, ast.Attribute) and value.func.attr == "numpy":
+            value = value.func.value
+        elif name_of(p, value) in ("numpy.array", "numpy.asarray") and value.args:
+            value = value.args[0]
+        else:
+            return value.func
+    return None
+
+
 def wrong_shape(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for value, line in p.results:
+    for predicting in predict(f):
+        for p, value, where in predicting.results:
             name = name_of(p, value)
             call = value if isinstance(value, ast.Call) else None
             if name.endswith("to_categorical") or (
                     isinstance(value, ast.Subscript) and name_of(p, value.value) == "numpy.eye"):
-                yield f"Line {line} of model.py returns one-hot rows."
+                yield f"{where} returns one-hot rows."
             elif call and name.endswith("argmax") and keyword(call, "keepdims") is True:
-                yield f"Line {line} of model.py returns a column, (n, 1)."
-            elif call and name == "numpy.argmax" and len(call.args) == 1 and not call.keywords:
-                yield f"Line {line} of model.py returns one number for all pictures: no axis."
+                yield f"{where} returns a column, (n, 1)."
+            elif call and not call.keywords and len(call.args) == (name == "numpy.argmax") and (
+                    name.split(".")[-1] == "argmax" and not p.source.home_made(call)):
+                yield f"{where} returns one number for all pictures: no axis."
             elif name.endswith("expand_dims") or re.search(
                     r"reshape\(-1, 1\)$|\[:, (None|np.newaxis)\]$", ast.unparse(value)):
-                yield f"Line {line} of model.py returns a column, (n, 1)."
+                yield f"{where} returns a column, (n, 1)."
 
 
 def wrong_type(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for value, line in p.results:
+    for predicting in predict(f):
+        for p, value, where in predicting.results:
             if isinstance(value, ast.List | ast.ListComp | ast.Tuple | ast.Dict) or (
                     isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
                     and value.func.attr == "tolist") or name_of(p, value) == "list":
-                yield f"Line {line} of model.py returns a Python list, not a numpy array."
-            elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) \
-                    and value.func.attr == "astype" and value.args and re.search(
-                        r"float|str|bool|object", ast.unparse(value.args[0])):
-                yield f"Line {line} of model.py returns {ast.unparse(value.args[0])}, not integers."
+                yield f"{where} returns a Python list, not a numpy array."
+            elif isinstance(value, ast.Call):
+                given = [k.value for k in value.keywords if k.arg == "dtype"]
+                if isinstance(value.func, ast.Attribute) and value.func.attr == "astype":
+                    given += value.args[:1]
+                elif name_of(p, value) not in ("numpy.array", "numpy.asarray"):
+                    given = []
+                for kind in map(ast.unparse, given):
+                    if re.search(r"float|str|bool|object", kind):
+                        yield f"{where} returns {kind}, not integers."
 
 
 def keyword(call: ast.Call, name: str) -> object:
@@ -141,17 +169,19 @@ def batch_scaling(f: Facts) -> Iterator[str]:
             if name.split(".")[-1] in ("max", "min", "mean", "std", "ptp", "amax", "amin",
                                        "reduce_max", "reduce_min", "percentile") \
                     and isinstance(of, ast.Name) and of.id == p.given and (
-                        isinstance(node.func, ast.Attribute) and len(node.args) < 2):
-                yield (f"Line {node.lineno} of model.py looks at {ast.unparse(node)}, which "
+                        isinstance(node.func, ast.Attribute)
+                        and len(node.args) == (of is not node.func.value)):
+                yield (f"Line {node.lineno} of {p.source.file} looks at {ast.unparse(node)}, which "
                        "depends on what else is in the batch.")
 
 
 def scales(f: Facts) -> list[str]:
     """Where something is divided by 255 or so."""
-    return [f"Line {n.lineno} of {s.file}" for s in f.sources for n in s.walk(ast.BinOp)
-            if isinstance(n, ast.BinOp)
+    return [f"Line {n.lineno} of {s.file}" for s in f.sources
+            for n in [*s.walk(ast.BinOp), *s.walk(ast.AugAssign)]
+            if isinstance(n, ast.BinOp | ast.AugAssign)
             and isinstance(n.op, ast.Div | ast.Mult)
-            and re.search(r"(/ ?(255|127\.5|256)\b)|(\* ?\(?1\.?0? ?/ ?255)",
+            and re.search(r"(/=? ?(255|127\.5|256)\b)|(\*=? ?\(?1\.?0? ?/ ?255)",
                           ast.unparse(n).replace("255.0", "255"))]
 
 
@@ -196,11 +226,9 @@ def double_softmax(f: Facts) -> Iterator[str]:
         return
     ends = [n.name for n in f.networks if n.last and "softmax" in (
         str(n.last.config.get("activation")), n.last.kind.lower())]
-    for p in predict(f):
-        for name, call in p.source.calls:
-            if name.split(".")[-1] in ("softmax", "Softmax") and ends:
-                yield (f"Line {call.lineno} of model.py applies a soft-max; {ends[0]} ends in one "
-                       "already.")
+    for name, _, where in calls(f):
+        if name.split(".")[-1] in ("softmax", "Softmax") and ends:
+            yield f"{where} applies a soft-max; {ends[0]} ends in one already."
 
 
 def networks_called(p: Predict) -> list[ast.Call]:
@@ -225,7 +253,7 @@ def single_pictures(f: Facts) -> Iterator[str]:
         for call in leading_to(p, networks_called(p)):
             for loop in p.source.around(call):
                 if isinstance(loop, LOOPS) and one_by_one(p, loop):
-                    yield f"Line {call.lineno} of model.py predicts one picture at a time."
+                    yield f"Line {call.lineno} of {p.source.file} predicts one picture at a time."
                     break
 
 
@@ -257,7 +285,8 @@ def same_again(f: Facts) -> Iterator[str]:
             used = {n.id for n in ast.walk(call) if isinstance(n, ast.Name)}
             if not used & changed and not any(isinstance(n, ast.Call) for a in call.args
                                               for n in ast.walk(a)):
-                yield f"Line {call.lineno} of model.py predicts the same in every round of a loop."
+                yield (f"Line {call.lineno} of {p.source.file} predicts the same in every round of "
+                       "a loop.")
 
 
 def own_function(p: Predict, node: ast.AST) -> ast.AST | None:
@@ -266,13 +295,12 @@ def own_function(p: Predict, node: ast.AST) -> ast.AST | None:
 
 
 def at_random(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        if any(n.endswith(SEEDING) for n, _ in p.source.calls):
-            continue
-        for name, call in p.source.calls:
-            if RANDOM.search(name) and not any(k.arg == "seed" for k in call.keywords) \
-                    and "stateless" not in name and not call_seeded(name, call):
-                yield f"Line {call.lineno} of model.py draws at random: {name}."
+    if any(n.endswith(SEEDING) for n, _, _ in calls(f)):
+        return
+    for name, call, where in calls(f):
+        if RANDOM.search(name) and not any(k.arg == "seed" for k in call.keywords) \
+                and "stateless" not in name and not call_seeded(name, call):
+            yield f"{where} draws at random: {name}."
 
 
 def call_seeded(name: str, call: ast.Call) -> bool:
@@ -280,11 +308,10 @@ def call_seeded(name: str, call: ast.Call) -> bool:
 
 
 def training_mode(f: Facts) -> Iterator[str]:
-    for p in predict(f):
-        for name, call in p.source.calls:
-            if keyword(call, "training") is True or (
-                    name.endswith("set_learning_phase") and ast.unparse(call).endswith("(1)")):
-                yield f"Line {call.lineno} of model.py runs the network in training mode."
+    for name, call, where in calls(f):
+        if keyword(call, "training") is True or (
+                name.endswith("set_learning_phase") and ast.unparse(call).endswith("(1)")):
+            yield f"{where} runs the network in training mode."
 
 
 def all_at_once(f: Facts) -> Iterator[str]:
@@ -294,10 +321,11 @@ def all_at_once(f: Facts) -> Iterator[str]:
             plain = first == p.given and own_function(p, call) is p.method and bool(p.given)
             looped = any(isinstance(n, LOOPS) for n in p.source.around(call))
             if plain and not looped and name.endswith(("image.resize", "resize_with_pad")):
-                yield f"Line {call.lineno} of model.py resizes all pictures at once."
+                yield f"Line {call.lineno} of {p.source.file} resizes all pictures at once."
             elif plain and not looped and re.search(
                     r"^self\.(\w*model\w*|net\w*|network)$", name):
-                yield f"Line {call.lineno} of model.py calls the network on all pictures at once."
+                yield (f"Line {call.lineno} of {p.source.file} calls the network on all pictures "
+                       "at once.")
 
 
 def views_kept(f: Facts) -> Iterator[str]:
@@ -307,7 +335,19 @@ def views_kept(f: Facts) -> Iterator[str]:
                         "numpy.repeat", "numpy.tile") and own_function(p, call) is p.method \
                     and call.args and re.search(rf"\b{re.escape(p.given or '?')}\b",
                                                 ast.unparse(call.args[0])):
-                yield f"Line {call.lineno} of model.py holds several copies of all pictures."
+                yield f"Line {call.lineno} of {p.source.file} holds several copies of all pictures."
+
+
+def in_place(f: Facts) -> Iterator[str]:
+    """X /= 255, which numpy refuses for bytes."""
+    for p in predict(f):
+        stores = [n for n in own(p.method) if isinstance(n, ast.Name) and n.id == p.given
+                  and not isinstance(n.ctx, ast.Load)]
+        first = min(stores, key=lambda n: n.lineno, default=None)
+        change = p.source.parents[first] if first else None
+        if isinstance(change, ast.AugAssign) and isinstance(change.op, ast.Div):
+            yield (f"Line {change.lineno} of {p.source.file} divides the given pictures in place, "
+                   "which fails if they are bytes.")
 
 
 RULES = (
@@ -344,4 +384,6 @@ RULES = (
          all_at_once, (30,)),
     Rule(76, NOTE, "Only one copy of the pictures is held",
          "Predict each view by itself and add the probabilities.", views_kept, (30,)),
+    Rule(77, WARNING, "The given pictures stay as they are",
+         "Make new ones: X = X / 255, or X.astype('float32') first.", in_place, (31,)),
 )

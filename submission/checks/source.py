@@ -17,12 +17,15 @@ FunctionOrClass = FUNCTION | ast.ClassDef
 class Source:
     """A parsed model.py, or a file that it imports.
 
-    files, methods, reachable: of all files that run together, the names by parts, the names of
-    methods, and the functions that would run. Raises SyntaxError, or ValueError for NUL bytes.
+    together: all files that run together; files, methods, reachable: the parts of their names, the
+    names of methods, and the functions that would run.
+
+    Raises SyntaxError, or ValueError for NUL bytes.
     """
 
     def __init__(self, text: str, file: str = "model.py") -> None:
         self.text, self.file = text, file
+        self.together: list[Source] = []
         self.files: set[str] = set()
         self.methods: set[str] = set()
         self.reachable: set[ast.AST] = set()
@@ -70,8 +73,14 @@ class Source:
 
     @cached_property
     def functions(self) -> dict[str, ast.FunctionDef]:
-        """The functions of the module itself, not those inside classes and functions."""
-        return {n.name: n for n in self.tree.body if isinstance(n, ast.FunctionDef)}
+        """The functions of the module itself, of names that stand for nothing else."""
+        nodes = [n for n in ast.walk(self.tree) if self.function_of(n) is None]
+        other = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        other |= {n.name for n in nodes if isinstance(n, FunctionOrClass) and isinstance(
+            self.parents[n], ast.If | ast.Try | ast.ExceptHandler | ast.With)}
+        other |= {a for n in ast.walk(self.tree) if isinstance(n, ast.Global) for a in n.names}
+        return {n.name: n for n in self.tree.body
+                if isinstance(n, ast.FunctionDef) and n.name not in other | set(self.imports)}
 
     @cached_property
     def bound(self) -> set[str]:
@@ -86,7 +95,7 @@ class Source:
                 ) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         if owner is None or depth > 10:
             return None
-        for node in owner.body:
+        for node in reversed(owner.body):
             if isinstance(node, FUNCTION) and node.name == name:
                 return node
         for base in owner.bases:
@@ -94,13 +103,6 @@ class Source:
             if found:
                 return found
         return None
-
-    @cached_property
-    def foreign_base(self) -> bool:
-        """Whether Model inherits from something that isn't in the file."""
-        owner = self.classes.get("Model")
-        names = [self.name(b) for b in owner.bases] if owner else []
-        return any(n not in self.classes and n != "object" for n in names)
 
     def runs(self, node: ast.AST) -> bool:
         """Whether the platform would come past this node."""
@@ -134,6 +136,10 @@ class Source:
         """Whether the node stands in the body of a try that catches one of ``names``, or all."""
         inner = node
         for outer in self.around(node):
+            if isinstance(outer, ast.With) and inner in outer.body:
+                opened = " ".join(map(ast.unparse, outer.items))
+                if "suppress(" in opened and any(n in opened for n in (*names, "Exception")):
+                    return True
             if isinstance(outer, ast.Try) and inner in outer.body:
                 for handler in outer.handlers:
                     caught = ast.unparse(handler.type) if handler.type else "Exception"
@@ -196,6 +202,12 @@ class Source:
         return self.own(call) is not None or (
             isinstance(call.func, ast.Attribute) and call.func.attr in self.methods)
 
+    def optional(self, node: ast.AST) -> bool:
+        """Whether an import may fail, or never happen, without harm."""
+        return self.tried(node, "ImportError", "ModuleNotFoundError") or any(
+            isinstance(o, ast.If | ast.While | ast.ExceptHandler | ast.match_case)
+            for o in self.around(node))
+
     def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
@@ -221,7 +233,7 @@ def join(sources: list[Source]) -> None:
     methods = {m.name for s in sources for c in s.classes.values() for m in c.body
                if isinstance(m, FUNCTION)}
     for s in sources:
-        s.files, s.methods = files, methods
+        s.files, s.methods, s.together = files, methods, sources
     reachable = reach(sources)
     for s in sources:
         s.reachable = reachable

@@ -127,6 +127,7 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
                                        "weights .keras": keras_file()}),
     "other case": (28, lambda: {"model.py": usual()["model.py"], "Weights.keras": keras_file()}),
     "no file of an ensemble": (28, lambda: usual(
+        "return sum(m.predict(X) for m in self.models).argmax(1)",
         start="names = ['weights.keras', 'second.keras']\n"
               "self.models = [keras.models.load_model(HERE / n) for n in names]",
         head=HEAD + "\nHERE = Path(__file__).parent")),
@@ -223,5 +224,15 @@ BROKEN: dict[str, tuple[int, Callable[[], Files]]] = {
     "training mode": (74, lambda: usual(
         "return np.argmax(self.model(X, training=True).numpy(), axis=1)")),
     "all at once": (75, lambda: usual("X = tf.image.resize(X, (224, 224))\n" + ARGMAX)),
+    "attribute of another name": (25, lambda: usual(
+        "return np.argmax(self.net.predict(X), axis=1)")),
+    "divided in place": (77, lambda: usual("X /= 255.0\n" + ARGMAX)),
+    "file of a settings module": (29, lambda: {
+        **usual(start="self.model = keras.models.load_model(settings.BEST)",
+                head=HEAD + "\nimport settings"),
+        "settings.py": "OLD = 'old.keras'\nBEST = 'best.keras'\n"}),
+    "cell of a notebook": (20, lambda: {
+        **usual(), "model.py": "%%writefile model.py\n" + TEMPLATE}),
+    "backslashes": (16, lambda: {**usual(), "extra\\notes.txt": "x"}),
     "copies": (76, lambda: usual("X = np.concatenate([X, X[:, ::-1]])\n" + ARGMAX)),
 }

@@ -153,6 +153,12 @@ def test_predictions_that_the_zip_brought_are_not_scored(tmp_path: Path) -> None
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_phases_without_end_are_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="year 9999"):
+        bundle(TASKS, tmp_path / "b.zip", "Cells", ["a", "b", "c"], START, days=10**8)
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_to_score_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one picture"):
         bundle([], tmp_path / "b.zip", "x", "ab", START)

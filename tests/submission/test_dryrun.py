@@ -112,6 +112,30 @@ def test_predictions_in_the_zip_are_not_taken_for_the_models(tmp_path: Path) -> 
     assert not folder.ok
 
 
+@pytest.mark.parametrize("labels, times", [
+    ("b'no array'", "'[]'"), ("np.lib.format.magic(1, 0)", "'{}'"),
+    ("b''", """'{"start": 1, "predict": 1}'""")])
+def test_results_that_the_zip_forges_are_none(labels: str, times: str, tmp_path: Path) -> None:
+    report = run(tmp_path, f"""
+import os, sys
+from pathlib import Path
+output = Path(sys.argv[2])
+(output / 'predictions.npy').write_bytes({labels})
+(output / 'times.json').write_text({times})
+os.symlink('/dev/zero', output / 'endless')
+os._exit(0)
+""")
+    assert report.predictions is None
+    assert "ended the program" in report.sentence
+
+
+def test_a_folder_that_the_zip_spoils_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        run(tmp_path, f"Path(sys.argv[2]).parents[2].joinpath('scoring').write_text('')\n"
+                      f"return {LABEL}",
+            head="import sys\nimport numpy as np\nfrom pathlib import Path")
+
+
 def test_the_log_holds_the_traceback(tmp_path: Path) -> None:
     report = run(tmp_path, "pass", "self.weights = missing_name")
     assert "model.py" in report.log
@@ -344,6 +368,15 @@ def test_the_command_ends_with_one_where_the_platform_would_fail(tmp_path: Path)
     done = CliRunner().invoke(command, [str(bad)])
     assert done.exit_code == 1
     assert "ValueError: bad" in done.output
+
+
+@pytest.mark.parametrize("option", [["--hidden", "0"], ["--time-limit", "nan"],
+                                    ["--memory-limit", "inf"], ["--memory-limit", "0"]])
+def test_a_limit_that_is_no_amount_is_refused(option: list[str], tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "x.zip", {"model.py": zips.predict(f"return {LABEL}")})
+    done = CliRunner().invoke(command, [str(path), *option])
+    assert done.exit_code == 2
+    assert "Error" in done.output
 
 
 def test_programs_compile_for_the_platforms_python() -> None:

@@ -13,6 +13,7 @@ def numbers(path: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("start", [
+    "self.settings = {'weights': name + '.keras'}\n"
     "self.model = keras.models.load_model(os.path.join(HERE, self.settings['weights']))",
     "self.model = keras.models.load_model(HERE / (name + '.keras'))",
     "path = '/kaggle/input/w.keras' if os.path.exists('/kaggle/input') else 'weights.keras'",
@@ -47,7 +48,8 @@ def numbers(path: Path) -> list[int]:
 ])
 def test_paths_that_do_no_harm_are_no_error(start: str, tmp_path: Path) -> None:
     head = zips.HEAD + "\nimport os\nHERE = Path(__file__).parent\nname = 'weights'"
-    found = rules.check(zips.write(tmp_path / "x.zip", zips.usual(start=start, head=head)))
+    files = zips.usual("return np.zeros(len(X), int)", start, head)
+    found = rules.check(zips.write(tmp_path / "x.zip", files))
     assert not rules.errors(found), found
 
 
@@ -82,4 +84,23 @@ def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> Non
     files = zips.usual(start="self.model = load(HERE / 'weights.keras')", head=head)
     assert rules.check(zips.write(tmp_path / "x.zip", files)) == []
     files = zips.usual(start="self.model = load()", head=head)
+    assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
+
+
+def test_names_that_files_take_from_each_other_in_turn_end(tmp_path: Path) -> None:
+    files = {**zips.usual(head=zips.HEAD + "\nimport one"), "one.py": "from two import B\nA = B\n",
+             "two.py": "from one import A\nB = A or 'a.keras'\nB = A\n"}
+    rules.check(zips.write(tmp_path / "x.zip", files))
+    files["two.py"] = "import one\nB = 'a.keras'\nC = one.A\n"
+    assert 28 not in numbers(zips.write(tmp_path / "x.zip", files))
+
+
+def test_a_default_counts_for_calls_from_other_files_too(tmp_path: Path) -> None:
+    helper = "import keras\n\ndef load(path='default.keras'):\n" \
+        "    return keras.models.load_model(path)\n"
+    head = zips.HEAD + "\nimport helper"
+    files = {**zips.usual(start="self.model = helper.load('weights.keras')", head=head),
+             "helper.py": helper}
+    assert 28 not in numbers(zips.write(tmp_path / "x.zip", files))
+    files = {**zips.usual(start="self.model = helper.load()", head=head), "helper.py": helper}
     assert 28 in numbers(zips.write(tmp_path / "x.zip", files))

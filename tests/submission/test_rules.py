@@ -89,6 +89,43 @@ def test_a_damaged_entry_is_found(tmp_path: Path) -> None:
     assert 1 in numbers(path)
 
 
+@pytest.mark.parametrize("start, why", [
+    (b"Rar!\x1a\x07", "RAR"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"\x1f\x8b\x08", ".gz"),
+    (b"<!DOCTYPE html>", "web page"), (b"PK\3\4\x14\0", "its end is missing")])
+def test_another_file_called_zip_is_told_by_its_kind(start: bytes, why: str, tmp_path: Path
+                                                     ) -> None:
+    (tmp_path / "x.zip").write_bytes(start + bytes(100))
+    found = rules.check(tmp_path / "x.zip")
+    assert [f.number for f in found] == [1]
+    assert why in found[0].sentence
+
+
+def test_a_method_that_python_has_not_is_told_from_damage(tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "x.zip", {"weights.keras": "x", "model.py": zips.TEMPLATE})
+    content = bytearray(path.read_bytes())
+    content[8] = content[content.find(b"PK\1\2") + 10] = 9      # deflate64
+    path.write_bytes(content)
+    found = rules.check(path)
+    assert [f.number for f in found] == [1]
+    assert "method other than Deflate" in found[0].sentence
+
+
+def test_names_that_begin_with_a_dot_are_at_the_root(tmp_path: Path) -> None:
+    files = {f"./{name}": content for name, content in zips.usual().items()}
+    path = zips.write(tmp_path / "x.zip", {**files, "run 12:30.txt": ""})
+    assert numbers(path) == []
+    with Archive(path) as archive:
+        archive.unpack(tmp_path / "out")
+    assert (tmp_path / "out" / "model.py").exists()
+
+
+def test_backslashes_are_unpacked_as_the_platform_does(tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "x.zip", {**zips.usual(), "nets\\a.txt": ""})
+    with Archive(path) as archive:
+        archive.unpack(tmp_path / "out")
+    assert not (tmp_path / "out" / "nets").exists()
+
+
 @pytest.mark.parametrize("name", ["../evil.py", "/etc/evil", "a/../../evil", "..\\evil", "C:\\evil",
                                   "C:evil"])
 def test_a_path_that_leaves_the_folder_is_refused(name: str, tmp_path: Path) -> None:
@@ -97,6 +134,14 @@ def test_a_path_that_leaves_the_folder_is_refused(name: str, tmp_path: Path) -> 
     with pytest.raises(UserError, match="outside the folder"), Archive(path) as archive:
         archive.unpack(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("more", [{"a": "x", "a/b": "y"}, {"x" * 300 + ".txt": "x"}])
+def test_names_that_no_system_can_write_are_refused(more: zips.Files, tmp_path: Path) -> None:
+    path = zips.write(tmp_path / "x.zip", {**zips.usual(), **more})
+    assert numbers(path) == [2]
+    with pytest.raises(UserError, match="is not unpacked"), Archive(path) as archive:
+        archive.unpack(tmp_path / "out")
 
 
 def test_a_link_is_refused(tmp_path: Path) -> None:
@@ -282,7 +327,7 @@ def test_calls_that_do_not_fit_are_errors(code: str, tmp_path: Path) -> None:
 
 
 def test_a_model_made_elsewhere_is_trusted(tmp_path: Path) -> None:
-    files = {"model.py": "from network import Net as Model\n", "network.py": "class Net: pass",
+    files = {"model.py": "from network import net\nModel = net()\n", "network.py": "net = object",
              "weights.keras": zips.keras_file()}
     assert not rules.errors(rules.check(zips.write(tmp_path / "x.zip", files)))
 
