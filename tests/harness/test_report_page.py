@@ -120,6 +120,17 @@ def test_a_record_that_is_no_number_takes_only_its_own_run_off_the_page(tmp_path
     assert text.count('<details class="run"') == 1
 
 
+@pytest.mark.parametrize("sampling", [None, "<b>", {}, [1]])
+def test_a_forecast_that_is_not_as_it_must_be_takes_only_its_own_run_off(tmp_path, sampling):
+    store = make_store(tmp_path / "runs", 2)
+    first = store.finished()[0]
+    write_json(first.folder / "forecast.json",
+               [{**first.forecasts[0], "assumes": "nothing", "sampling": sampling}])
+    text = page(store, tmp_path)
+    assert f"<code>{first.id}</code>: " in text
+    assert text.count('<details class="run"') == 1
+
+
 def test_a_store_without_a_readable_run_is_a_sentence_and_no_file(tmp_path):
     with pytest.raises(UserError, match="harness zoo"):
         write(Store(tmp_path / "none"), tmp_path / "page.html")
