@@ -4,7 +4,9 @@ A subcommand lives in a file of its own in this folder and offers one click comm
 ``command``. It is imported when it runs, so ``harness --help`` costs little more than Python.
 """
 
+import errno
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -86,6 +88,9 @@ def group(quiet: bool, verbose: bool) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line. Exit code 2 and one sentence for what a user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # letters that a terminal has not got
+            stream.reconfigure(errors="backslashreplace")
     try:
         group.main(args=args, prog_name="harness", standalone_mode=False)
     except click.exceptions.Exit as e:
@@ -102,6 +107,12 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         interrupted()
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        click.echo(f"harness: The disk is full{f': {e.filename}' if e.filename else ''}. Free some "
+                   "space, and run the same command again.", err=True)
+        sys.exit(2)
     except MemoryError:
         click.echo("harness: The memory is full. Close other programs, lower --jobs, or try with "
                    "fewer images.", err=True)

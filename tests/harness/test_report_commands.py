@@ -143,3 +143,23 @@ def test_quiet_leaves_out_what_is_no_result(runs, tmp_path, capsys):
     finally:
         terminal.set_verbosity()
     assert capsys.readouterr().out == ""
+
+
+def test_letters_that_the_terminal_has_not_got_stop_nothing(tmp_path):
+    make_store(tmp_path / "köpfe", 1)
+    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "models", "--runs", "köpfe"],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert r"k\xf6pfe" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("command", [["--help"], ["models"], ["completion", "bash"]])
+def test_output_that_a_full_disk_takes_no_more_of_is_a_sentence(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "harness.cli.main", *command], text=True,
+                              stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == ("harness: The disk is full. Free some space, and run the same command "
+                           "again.\n")
