@@ -1,5 +1,6 @@
 """harness doctor: what is installed, where things lie, and what is missing for what."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,9 +40,9 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
     from zoo.errors import UserError
     from zoo.files import write_json
 
-    rows = [row for check in (packages, machine, lambda: places(runs),
-                              lambda: pretrained(weights), platform)
-            for row in attempt(check)]
+    rows = [*attempt("packages", packages), *attempt("machine", machine),
+            *attempt("places", lambda: places(runs)),
+            *attempt("weights", lambda: pretrained(weights)), *attempt("token", platform)]
     terminal.print_table(rows, {"what": "what", "found": "found", "state": "state"})
     problems = [r for r in rows if r["state"] != "ok"]
     for row in problems:
@@ -49,17 +50,16 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
     if json_path:
         write_json(json_path, rows)
     if any(r["state"] == "broken" for r in rows):
-        raise UserError("Something that every command needs is broken; see the lines above.")
+        raise UserError("Something is broken that must be mended first; see the lines above.")
     terminal.next_command(options.command_line("zoo", weights=weights, runs=runs))
 
 
-def attempt(check: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def attempt(what: str, check: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The rows of one check; a doctor must not fall ill of what it finds."""
     try:
         return check()
     except Exception as e:  # noqa: BLE001
-        return [row(getattr(check, "__name__", "check").strip("<>"), type(e).__name__, "broken",
-                    str(e))]
+        return [row(what, type(e).__name__, "broken", str(e))]
 
 
 def row(what: str, found: Any, state: str = "ok", hint: str = "") -> dict[str, Any]:
@@ -114,7 +114,12 @@ def places(runs: str) -> list[dict[str, Any]]:
             row("cache", f"{activations.folder}, {gigabytes(activations.size())} of at most "
                          f"{gigabytes(activations.limit)}")]
     for name, folder in (("runs", store.folder), ("cache", activations.folder)):
-        free = shutil.disk_usage(existing(folder)).free
+        above = existing(folder)
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            rows.append(row(f"folder for {name}", above, "broken", "is no folder that you may "
+                            "write to. Choose another (--runs, HARNESS_CACHE)."))
+            continue
+        free = shutil.disk_usage(above).free
         short = free < FREE
         rows.append(row(f"free disk for {name}", gigabytes(free), "missing" if short else "ok",
                         f"a sweep may need {gigabytes(FREE)}. Free some space, or choose another "
@@ -147,8 +152,6 @@ def pretrained(folder: str | None) -> list[dict[str, Any]]:
 
 def platform() -> list[dict[str, Any]]:
     """Whether a token is there; the token itself is neither read nor shown."""
-    import os
-
     from submission.tokens import VARIABLE, token_file
 
     if os.environ.get(VARIABLE, "").strip():
