@@ -1,5 +1,6 @@
 """The leaderboard: one record a finished run, and leaderboard.md made from the records."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,8 @@ def write(store: Store, path: str | Path = "leaderboard.md") -> None:
     text = ["# Leaderboard", "", "Written by `harness zoo`. Accuracies; the forecast is of the "
             "hidden test, gap is validation minus test in points.", ""]
     for rows in ordered:
-        text += [f"## {rows[0]['data_name']} ({rows[0]['data'][:8]})", "", *table(rows), ""]
+        text += [f"## {literal(rows[0]['data_name'])} ({literal(rows[0]['data'][:8])})", "",
+                 *table(rows), ""]
     text += ["## For reference: the report's results", "", REPORT, "", *reference(), ""]
     write_text(path, "\n".join(text))
 
@@ -115,9 +117,16 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
     words = [shown(row) for row in rows]
     used = [k for k in COLUMNS if any(w[k] for w in words)]
-    cells = [[w[k].replace("|", "\\|") for k in used] for w in words]
+    cells = [[literal(w[k]) for k in used] for w in words]
     return tabulate(cells, [COLUMNS[k] for k in used], tablefmt="pipe",
                     disable_numparse=True).splitlines()
+
+
+def literal(text: str) -> str:
+    """One line of Markdown that shows ``text`` as it is, whatever a file calls its classes."""
+    from harness.terminal import visible
+
+    return re.sub(r"[\\`*<\[\]|~&]", r"\\\g<0>", visible(" ".join(text.split())))
 
 
 def reference() -> list[str]:

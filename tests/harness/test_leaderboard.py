@@ -1,0 +1,22 @@
+from harness import leaderboard
+from tests.harness.fake_store import make_store
+
+NASTY = ("<script>alert(1)</script>", "a|b\nc", "![x](http://e/x.png)")
+
+
+def test_words_from_strangers_stay_words_in_the_markdown(tmp_path):
+    store = make_store(tmp_path / "runs", 1, classes=NASTY, data_name="\x1b[2J<img src=x>\n# no")
+    leaderboard.write(store, tmp_path / "leaderboard.md")
+    text = (tmp_path / "leaderboard.md").read_text("utf-8")
+    assert r"## \\x1b\[2J\<img src=x> # no (" in text
+    for name in NASTY:
+        assert name not in text
+    rows = [line for line in text.splitlines() if "20261125-" in line]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == text.split("\n| ")[1].split("\n")[0].count("|") + 1
+
+
+def test_every_sign_of_markdown_is_shown_as_it_is():
+    assert leaderboard.literal("a|b <i>\t[x](y) `*~&\\") == r"a\|b \<i> \[x\](y) \`\*\~\&" + "\\\\"
+    assert leaderboard.literal("immature granulocytes, VGG16 + MobileNetV2") == (
+        "immature granulocytes, VGG16 + MobileNetV2")
