@@ -39,7 +39,8 @@ def browser():
 def path(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     store = make_store(folder / "runs", 6)
-    make_store(folder / "runs", 2, classes=HOSTILE, data_name="<script>alert(0)</script>", seed=1)
+    make_store(folder / "runs", 2, classes=HOSTILE, seed=1,
+               data_name="<script>alert(0)</script>" + "n" * 180)
     best = store.finished()[-1]
     Ledger(folder / "runs" / "ledger.jsonl").append(
         "a", state="scored", run=best.id, forecast=best.forecasts[0]["forecast"], score=0.5)

@@ -52,6 +52,26 @@ def test_the_command_that_packs_is_quoted(tmp_path):
     assert f"harness submission --runs '{tmp_path}/my drive' --run 2026" in card
 
 
+def test_the_reason_compares_with_the_run_that_comes_next(tmp_path):
+    def reason(select="forecast"):
+        write(store, tmp_path / "page.html", select)
+        text = (tmp_path / "page.html").read_text("utf-8")
+        card = "".join(Structure(text[text.index("Why."):text.index('class="second"')]).text)
+        return " ".join(card.split())
+
+    store = make_store(tmp_path / "runs", 2)
+    first, second = store.finished()
+    assert "VGG16 comes next, with an interval that ends below" in reason()
+    for run, low in ((first, 0.9), (second, 0.5)):
+        write_json(run.folder / "forecast.json",
+                   [{**run.forecasts[0], "forecast": low + 0.02, "low": low, "high": low + 0.05}])
+    assert "VGG16 comes next, though its interval begins above (90.0 %)." in reason("validation")
+    (first.folder / "forecast.json").unlink()
+    assert "VGG16 comes next." in reason()
+    Ledger(tmp_path / "runs" / "ledger.jsonl").append("a", state="scored", run=first.id, score=0.9)
+    assert "VGG19 comes next." in reason()
+
+
 def test_every_run_stands_in_the_figure_the_table_and_a_section(text):
     rows = [a.get("data-run") for tag, a in Structure(text).found if "data-run" in a]
     assert len(rows) == 9
@@ -102,6 +122,7 @@ def test_words_from_strangers_are_shown_as_words(tmp_path):
     assert not [a for _, a in found for k in a if k.startswith("on")]
     images = [a["src"] for tag, a in found if tag == "img"]
     assert all(src.startswith("data:image/") for src in images)
+    assert not re.findall(r"\x1b|\u202e|\\u001b|\\u202e", page(store, tmp_path))
     assert "49" not in re.findall(r"<th scope=\"row\">\d+ ([^<]*)</th>", page(store, tmp_path))
 
 
