@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import leaderboard
-from harness.cli.options import command_line
+from harness.commands import command_line
 from harness.judge.metrics import BINS
 from harness.judge.select import order, strategy
 from harness.report import cleaning, ledger, sections

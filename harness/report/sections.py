@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.cli.options import command_line
+from harness.commands import command_line
 from harness.judge import metrics
 from harness.report import facts, pictures, svg
 from harness.runs import Run

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness.cli.main import main
-from harness.cli.options import command_line
+from harness.commands import command_line
 from harness.runs import Store
 from tests.harness.fake_store import make_store
 from zoo.files import read_json
@@ -80,6 +80,8 @@ def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
         "harness", "zoo", "--keep", "3,17", "--set", "boundary=last block", "--set", "views=2"]
     assert words("logs", 7, everything=True, folder="my logs") == [
         "harness", "logs", "7", "--all", "--to", "my logs"]
+    assert words("check", "-my.zip") == ["harness", "check", "--", "-my.zip"]
+    assert words("zoo", folds=0) == ["harness", "zoo", "--folds", "0"]
 
 
 @pytest.mark.parametrize(("words", "following"), [
@@ -147,8 +149,8 @@ def test_quiet_leaves_out_what_is_no_result(runs, tmp_path, capsys):
 
 def test_letters_that_the_terminal_has_not_got_stop_nothing(tmp_path):
     make_store(tmp_path / "köpfe", 1)
-    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "models", "--runs", "köpfe"],
-                          cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "models", "--runs",
+                           str(tmp_path / "köpfe")], capture_output=True, text=True, timeout=60,
                           env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.stderr
     assert r"k\xf6pfe" in done.stdout
