@@ -1,9 +1,11 @@
 """The leaderboard: one record a finished run, and leaderboard.md made from the records."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import terminal
 from harness.runs import Run, Store
 from zoo.files import write_text
 from zoo.table import BACKBONES
@@ -95,6 +97,16 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
     return {k: words[k] if k in words else str(row[k]) for k in COLUMNS}
 
 
+def print_records(rows: Sequence[dict[str, Any]], keys: Sequence[str], title: str) -> None:
+    """Print records with the columns ``keys`` of COLUMNS: ranks hold within a data set, so each
+    has a table of its own."""
+    names = {row["data"]: row["data_name"] for row in rows}
+    for data, name in names.items():
+        terminal.print_table([shown(row) for row in rows if row["data"] == data],
+                             {key: COLUMNS[key] for key in keys},
+                             title if len(names) == 1 else f"{title}: {name} ({data[:8]})")
+
+
 def write(store: Store, path: str | Path = "leaderboard.md") -> None:
     """Render ``path`` from the store: one section a data set, the demo's last."""
     sections: dict[str, list[dict[str, Any]]] = {}
@@ -124,9 +136,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 def literal(text: str) -> str:
     """One line of Markdown that shows ``text`` as it is, whatever a file calls its classes."""
-    from harness.terminal import visible
-
-    return re.sub(r"[\\`*<\[\]|~&]", r"\\\g<0>", visible(" ".join(text.split())))
+    return re.sub(r"[\\`*<\[\]|~&]", r"\\\g<0>", terminal.visible(" ".join(text.split())))
 
 
 def reference() -> list[str]:

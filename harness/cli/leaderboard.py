@@ -47,10 +47,9 @@ def ours(runs: str) -> dict[str, Any]:
     records = leaderboard.records(store)
     entries = remote.open_ledger(runs).entries()
     if records:
-        terminal.print_table([leaderboard.shown(record) for record in records],
-                             {key: leaderboard.COLUMNS[key] for key in (
-                                 "rank", "run", "backbone", "validation", "test", "forecast",
-                                 "interval", "returned", "error")}, title=f"Runs in {runs}")
+        leaderboard.print_records(records, ("rank", "run", "backbone", "validation", "test",
+                                            "forecast", "interval", "returned", "error"),
+                                  f"Runs in {runs}")
         leaderboard.write(store)
     if entries:
         terminal.print_table(

@@ -32,10 +32,9 @@ def command(runs: str, json_path: Path | None) -> None:
     store = Store(runs)
     done = leaderboard.records(store)
     if done:
-        terminal.print_table([leaderboard.shown(r) for r in done],
-                             {k: leaderboard.COLUMNS[k] for k in (
-                                 "rank", "run", "backbone", "weights", "protocol", "validation",
-                                 "test", "forecast")}, title=f"Finished runs in {runs}")
+        leaderboard.print_records(done, ("rank", "run", "backbone", "weights", "protocol",
+                                         "validation", "test", "forecast"),
+                                  f"Finished runs in {runs}")
     if json_path:
         write_json(json_path, {"backbones": rows, "runs": done})
     terminal.next_command(options.command_line("submission" if done else "zoo", runs=runs))
