@@ -157,7 +157,7 @@ def test_the_chance_that_the_page_computes_is_the_terminals(page, path):
         const s = document.getElementById('compare-' + id); s.value = v;
         s.dispatchEvent(new Event('change')); } })()""")
     said = js(page, "document.querySelector('#compare-out p').textContent")
-    found = compare(a, b)["pictures"]
+    found = compare(a, b, {})["pictures"]
     assert f"right on {found['only_a']}, only the second on {found['only_b']}." in said
     assert float(said.rsplit("p = ", 1)[1].rstrip(").")) == pytest.approx(found["p"], rel=0.06,
                                                                            abs=0.005)

@@ -10,6 +10,7 @@ import pytest
 from harness.cli.main import main
 from harness.commands import command_line
 from harness.runs import Store
+from submission.ledger import Ledger
 from tests.harness.fake_store import make_store
 from zoo.files import read_json
 
@@ -64,9 +65,21 @@ def test_compare_prints_both_and_writes_the_facts(runs, tmp_path, capsys):
     assert [r["run"] for r in found["runs"]] == [a.id, b.id]
 
 
-def test_compare_names_the_nearest_run(runs, capsys):
+def test_compare_goes_by_the_score_that_came_back(tmp_path, capsys):
+    a, b = make_store(tmp_path, 2).finished()
+    Ledger(tmp_path / "ledger.jsonl").append("x", state="scored", run=b.id, score=0.3)
+    main(["compare", a.id, b.id, "--runs", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "returned" in out
+    assert f"Next: harness submission --run {a.id}" in out
+
+
+def test_compare_names_the_nearest_run_and_where_all_are_listed(runs, capsys):
     a = Store(runs).finished()[0].id
-    assert f"Did you mean {a!r}?" in fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+    error = fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+    assert f"Did you mean {a!r}?" in error
+    assert "`harness models` lists them" in error
+    assert "`harness models` lists them" in fails(capsys, "diagnose", "2026", "--runs", runs)
 
 
 def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
