@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -254,6 +255,16 @@ def test_cleaning_shows_pictures_that_were_read_under_other_keys(tmp_path):
         "source": str(tmp_path / "cells.npz"), "n": 40, "content_hash": config["data"]["hash"],
         "dropped": [{"index": 3, "reason": "duplicate", "twin": 2}], "class_counts": {"a": 39}})
     assert "dropped: duplicate" in page(store, tmp_path)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_record_of_cleaning_that_names_a_pipe_holds_nothing_up(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    os.mkfifo(tmp_path / "pipe.npz")
+    write_json(tmp_path / "runs" / "cleaning-1.json", {
+        "source": str(tmp_path / "pipe.npz"), "n": 3, "dropped": [], "class_counts": {"a": 3}})
+    assert "not at its place any more" in page(store, tmp_path)
 
 
 def test_a_damaged_record_of_cleaning_is_a_sentence_on_the_page(tmp_path):
