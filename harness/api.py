@@ -51,7 +51,7 @@ def load_classifier(run: str, runs: str | Path = "runs") -> Classifier:
 
 
 def read_leaderboard(runs: str | Path = "runs") -> list[dict[str, Any]]:
-    """The leaderboard as records, best first; accuracies are fractions."""
+    """The leaderboard as records, best first within each data set; accuracies are fractions."""
     from harness.leaderboard import records
 
     return records(Store(runs))

@@ -1,5 +1,6 @@
 """The leaderboard: one record a finished run, and leaderboard.md made from the records."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,13 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
 
 
 def print_records(rows: Sequence[dict[str, Any]], keys: Sequence[str], title: str) -> None:
-    """Print records as a table with the columns ``keys`` of COLUMNS."""
-    terminal.print_table([shown(row) for row in rows], {key: COLUMNS[key] for key in keys}, title)
+    """Print records with the columns ``keys`` of COLUMNS: ranks hold within a data set, so each
+    has a table of its own."""
+    names = {row["data"]: row["data_name"] for row in rows}
+    for data, name in names.items():
+        terminal.print_table([shown(row) for row in rows if row["data"] == data],
+                             {key: COLUMNS[key] for key in keys},
+                             title if len(names) == 1 else f"{title}: {name} ({data[:8]})")
 
 
 def write(store: Store, path: str | Path = "leaderboard.md") -> None:
@@ -111,7 +117,8 @@ def write(store: Store, path: str | Path = "leaderboard.md") -> None:
     text = ["# Leaderboard", "", "Written by `harness zoo`. Accuracies; the forecast is of the "
             "hidden test, gap is validation minus test in points.", ""]
     for rows in ordered:
-        text += [f"## {rows[0]['data_name']} ({rows[0]['data'][:8]})", "", *table(rows), ""]
+        text += [f"## {literal(rows[0]['data_name'])} ({literal(rows[0]['data'][:8])})", "",
+                 *table(rows), ""]
     text += ["## For reference: the report's results", "", REPORT, "", *reference(), ""]
     write_text(path, "\n".join(text))
 
@@ -122,9 +129,14 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
     words = [shown(row) for row in rows]
     used = [k for k in COLUMNS if any(w[k] for w in words)]
-    cells = [[w[k].replace("|", "\\|") for k in used] for w in words]
+    cells = [[literal(w[k]) for k in used] for w in words]
     return tabulate(cells, [COLUMNS[k] for k in used], tablefmt="pipe",
                     disable_numparse=True).splitlines()
+
+
+def literal(text: str) -> str:
+    """One line of Markdown that shows ``text`` as it is, whatever a file calls its classes."""
+    return re.sub(r"[\\`*<\[\]|~&]", r"\\\g<0>", terminal.visible(" ".join(text.split())))
 
 
 def reference() -> list[str]:

@@ -93,10 +93,11 @@ SHAPES: dict[str, Any] = {
                 "parameters": whole, "milliseconds": amount},
     "environment": {"seconds": seconds},
     "history": [{}],
-    "forecast": [{"run": word, "way": word, "forecast": share, "low": share, "high": share}],
+    "forecast": [{"run": word, "way": word, "forecast": share, "low": share, "high": share,
+                  "sampling": amount, "assumes": word}],
 }
 
-MAY_BE_MISSING = {"identity", "members", "of", "reading", "shares"}
+MAY_BE_MISSING = {"identity", "members", "of", "reading", "shares", "sampling", "assumes"}
 
 
 def read_record(path: Path) -> Any:
@@ -104,7 +105,10 @@ def read_record(path: Path) -> Any:
 
     Raises UserError where it can't be read, or where a known field is not what it must be.
     """
-    value = recorded(read_json(path), path)
+    try:
+        value = recorded(read_json(path), path)
+    except RecursionError as e:
+        raise UserError(f"{path} is damaged: it is nested too deeply. {MEND}") from e
     check(value, SHAPES[path.stem], path, path.stem)
     return value
 

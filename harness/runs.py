@@ -160,7 +160,8 @@ class Store:
         like = [r for r in runs if id and r.id.startswith(id)]
         if len(like) == 1:
             return like[0]
-        hint = (f" {len(like)} runs begin so." if like else did_you_mean(id, ids, 0.4) if ids
+        hint = ((f" {len(like)} runs begin so." if like else did_you_mean(id, ids, 0.4))
+                + " `harness models` lists them." if ids
                 else " It holds no finished run; make one with `harness zoo`.")
         raise UserError(f"There is no finished run {id!r} in {self.folder}.{hint}")
 

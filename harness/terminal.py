@@ -85,7 +85,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str],
 
     None and missing keys are left empty, columns in which nothing stands are left out, and numbers
     stand to the right. Where the window is too narrow the columns go into several tables that all
-    begin with the first column that isn't a mere number.
+    begin with the first column that isn't a mere number, the name.
     """
     cells = {k: [_cell(row.get(k)) for row in rows] for k in columns}
     used = [k for k in columns if any(cells[k])]
@@ -123,10 +123,11 @@ def _parts(headings: Mapping[str, str], cells: Mapping[str, list[str]], room: in
     name = next((k for k in headings if not _numeric(cells[k])), next(iter(headings)))
     parts: list[list[str]] = [[]]
     for key in headings:
-        if parts[-1] and sum(width[k] for k in parts[-1]) + width[key] - 2 > room:
-            parts.append([name] if key != name else [])
+        # Numbers before the name, such as ranks, would mean nothing without it.
+        if name in parts[-1] and sum(width[k] for k in parts[-1]) + width[key] - 2 > room:
+            parts.append([name])
         parts[-1].append(key)
-    return parts
+    return [part for part in parts if part != [name]] or parts
 
 
 def _cell(value: Any) -> str:

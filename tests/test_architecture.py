@@ -41,6 +41,13 @@ def test_knowledge_flows_one_way(room: str) -> None:
         assert imported(path) & OURS <= KNOWS[room], path
 
 
+def test_only_the_names_of_options_are_asked_of_the_command_line() -> None:
+    for room in KNOWS:
+        for path in sources(room):
+            knows = "cli" in path.parts or path == ROOT / "harness" / "commands.py"
+            assert knows or "harness.cli" not in path.read_text(encoding="utf-8"), path
+
+
 @pytest.mark.parametrize("room", KNOWS)
 def test_no_module_imports_tensorflow_when_it_is_loaded(room: str) -> None:
     for path in sources(room):

@@ -27,6 +27,18 @@ def test_the_notebook_is_kept_without_outputs_and_each_step_is_explained():
         assert cell.cell_type == "markdown" or before.cell_type == "markdown"
 
 
+def test_the_best_run_is_one_of_the_data_that_the_notebook_names(tmp_path):
+    from harness import read_leaderboard
+    from tests.harness.fake_store import CLASSES, make_store
+
+    make_store(tmp_path, 2, data_name="demo")
+    run = make_store(tmp_path, 1, data_name="cells.npz", classes=CLASSES[:3], seed=1).finished()[-1]
+    code = next(c.source for c in notebook().cells if c.source.startswith("board = "))
+    names = {"read_leaderboard": read_leaderboard, "RUNS": tmp_path, "run": run}
+    exec(code, names)  # noqa: S102
+    assert {row["data_name"] for row in names["board"]} == {run.config["data"]["name"]}
+
+
 @pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom_and_again(tmp_path, monkeypatch):
     from nbclient import NotebookClient

@@ -96,6 +96,18 @@ def test_every_command_is_explained_with_an_example():
                 assert option.help or option.metavar or option.show_default, (name, option.name)
 
 
+def test_the_troubles_are_named_in_the_programs_own_words():
+    source = "".join(re.sub(r'"\s*\n\s*f?"', "", path.read_text("utf-8"))
+                     for room in ("harness", "submission", "zoo")
+                     for path in (ROOT / room).rglob("*.py"))
+    table = (ROOT / "README.md").read_text("utf-8").partition("## Troubleshooting")[2]
+    quoted = re.findall(r"(?m)^\| `([^`]+)`", table)
+    assert quoted
+    for words in quoted:
+        for part in re.split(r"\.\.\.|'\w+'", words):
+            assert part.strip() in source, words
+
+
 def test_the_picture_of_the_page_is_small_enough_to_load():
     assert 20_000 < (ROOT / "docs" / "page.png").stat().st_size < 300_000
 

@@ -21,7 +21,7 @@ from zoo.errors import UserError
 
 # What a file system says to a path that can't be written, beside that it is full.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
-           errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
+           errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
 # What it says where folders can't be flushed: some network drives, FUSE, folders of others.
 UNFLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 
@@ -39,9 +39,11 @@ def cache_folder() -> Path:
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path; when the block ends well it becomes ``path``, else it goes.
 
-    Raises UserError where the disk is full or the folder can't be written.
+    Raises UserError where the disk is full, the folder can't be written, or no file is named.
     """
     path = Path(path)
+    if not path.name:
+        raise UserError(f"{str(path)!r} names no file to write. Give the file's name, too.")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with user_errors(path):
@@ -84,9 +86,12 @@ def fsync(path: Path) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` as UTF-8, atomically."""
+    """Write ``text`` as UTF-8, atomically.
+
+    Half a surrogate pair, as in a file name that is no UTF-8, is written as JSON writes it.
+    """
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -1,5 +1,6 @@
 """harness doctor: what is installed, where things lie, and what is missing for what."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,7 @@ def command(runs: str, weights: str | None, json_path: Path | None) -> None:
     if json_path:
         write_json(json_path, rows)
     if any(r["state"] == "broken" for r in rows):
-        raise UserError("Something that every command needs is broken; see the lines above.")
+        raise UserError("Something is broken that must be mended first; see the lines above.")
     terminal.next_command(options.command_line("zoo", weights=weights, runs=runs))
 
 
@@ -113,7 +114,12 @@ def places(runs: str) -> list[dict[str, Any]]:
             row("cache", f"{activations.folder}, {gigabytes(activations.size())} of at most "
                          f"{gigabytes(activations.limit)}")]
     for name, folder in (("runs", store.folder), ("cache", activations.folder)):
-        free = shutil.disk_usage(existing(folder)).free
+        above = existing(folder)
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            rows.append(row(f"folder for {name}", above, "broken", "is no folder that you may "
+                            "write to. Choose another (--runs, HARNESS_CACHE)."))
+            continue
+        free = shutil.disk_usage(above).free
         short = free < FREE
         rows.append(row(f"free disk for {name}", gigabytes(free), "missing" if short else "ok",
                         f"a sweep may need {gigabytes(FREE)}. Free some space, or choose another "
@@ -146,8 +152,6 @@ def pretrained(folder: str | None) -> list[dict[str, Any]]:
 
 def platform() -> list[dict[str, Any]]:
     """Whether a token is there; the token itself is neither read nor shown."""
-    import os
-
     from submission.tokens import VARIABLE, token_file
 
     if os.environ.get(VARIABLE, "").strip():

@@ -4,6 +4,7 @@ A subcommand lives in a file of its own in this folder and offers one click comm
 ``command``. It is imported when it runs, so ``harness --help`` costs little more than Python.
 """
 
+import errno
 import importlib
 import io
 import sys
@@ -106,6 +107,12 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         interrupted()
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        click.echo(f"harness: The disk is full{f': {e.filename}' if e.filename else ''}. Free some "
+                   "space, and run the same command again.", err=True)
+        sys.exit(2)
     except MemoryError:
         click.echo("harness: The memory is full. Close other programs, lower --jobs, or try with "
                    "fewer images.", err=True)

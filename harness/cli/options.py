@@ -2,12 +2,13 @@
 
 import os
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from harness.commands import command_line as command_line  # how a command ends, too
 
 runs = click.option("--runs", default="runs", show_default=True, metavar="DIR",
                     help="The folder that runs are kept in.")
@@ -23,34 +24,6 @@ images_key = click.option("--images-key", default="images", show_default=True, m
                           help="The name of the pictures in the npz file.")
 labels_key = click.option("--labels-key", default="labels", show_default=True, metavar="KEY",
                           help="The name of the labels in the npz file.")
-
-
-def command_line(name: str, *arguments: object, **given: Any) -> str:
-    """``harness name`` as one types it into a shell; what is None or the default is left out.
-
-    given: values by the names of the command's parameters. A tuple repeats its option, a list is
-    one value with commas.
-
-    >>> command_line("submission", runs="runs", out="my cells.zip")
-    "harness submission --out 'my cells.zip'"
-    """
-    from harness.cli.main import group
-
-    command = group.get_command(click.Context(group), name)
-    if command is None:
-        raise KeyError(name)
-    known = {p.name: p for p in command.params}
-    words = ["harness", name, *map(str, arguments)]
-    for key, value in given.items():
-        option = known[key]
-        if value is True:
-            words.append(option.opts[-1])
-            continue
-        for one in value if isinstance(value, tuple) else (value,):
-            text = ",".join(map(str, one)) if isinstance(one, list) else str(one)
-            if one not in (None, False, "") and text not in ("", str(option.default)):
-                words += [option.opts[-1], text]
-    return shlex.join(words)
 
 
 def settings(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,4 +3,4 @@
 from zoo.errors import UserError
 
 DAMAGE = (UserError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError,
-          ZeroDivisionError)
+          ZeroDivisionError, RecursionError)

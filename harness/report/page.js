@@ -121,7 +121,7 @@
     const onlyA = x.filter((v, i) => v && !y[i]).length, onlyB = y.filter((v, i) => v && !x[i]).length;
     const p = chance(onlyA, onlyB);
     return `Of ${x.length} validation pictures only the first is right on ${onlyA}, only the second on ${onlyB}. ` +
-      (p < 0.05 ? `That is more than chance explains (p = ${p.toPrecision(2)}).` : `Chance alone explains that (p = ${p.toFixed(2)}).`);
+      (p < 0.05 ? `That is more than chance explains (p = ${p.toPrecision(2)}).` : `That is no more than chance explains (p = ${p.toFixed(2)}).`);
   };
   const [selectA, selectB, out] = ["#compare-a", "#compare-b", "#compare-out"].map(s => $(s));
   const compare = () => {

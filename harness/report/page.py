@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import leaderboard
-from harness.cli.options import command_line
+from harness.commands import command_line
+from harness.judge.metrics import BINS
 from harness.judge.select import order, strategy
 from harness.report import cleaning, ledger, sections
 from harness.report.damage import DAMAGE
@@ -94,8 +95,7 @@ def group(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def world(runs: list[dict[str, Any]], number: int) -> dict[str, Any]:
     """What ``world.html`` shows: the runs of one data set, the best first."""
     records = [r["record"] for r in runs]
-    best, others = runs[0], runs[1:]
-    rival = next((r for r in others if r["record"]["low"] is not None), None)
+    best, rival = runs[0], runs[1] if len(runs) > 1 else None
     for run in runs:
         run["shown"]["suite"] = percent(run["record"]["suite"])
     used = [k for k in BOARD if any(r["shown"][k] for r in runs)]
@@ -132,8 +132,9 @@ def comparable(run: dict[str, Any]) -> dict[str, Any]:
     record = run["record"]
     keys = ("run", "backbone", "protocol", "data_name", "validation", "suite", "test", "forecast",
             "low", "high", "returned", "milliseconds", "parameters")
-    return {**{k: record[k] for k in keys}, "anchor": run["anchor"], "paired": run["paired"],
-            "classes": [[c["name"], c["recall"], c["suite"]] for c in run["classes"]],
+    return {**{k: harmless(record[k]) for k in keys}, "anchor": run["anchor"],
+            "paired": run["paired"],
+            "classes": [[harmless(c["name"]), c["recall"], c["suite"]] for c in run["classes"]],
             "families": [[h["family"], h["all"]] for h in run["heat"]]}
 
 
@@ -152,7 +153,7 @@ def environment() -> Any:
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(percent=percent, count=count)
     made.globals.update(
-        command_line=command_line,
+        command_line=command_line, bins=BINS,
         style=Markup(style), script=Markup(script), marks=MARKS, place=place,  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
     return made

@@ -1,5 +1,6 @@
 """Two runs side by side: the numbers of ``harness compare``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,23 @@ from harness.report import facts
 from harness.runs import Run
 
 NUMBERS = {"validation": "validation", "suite": "stress suite", "test": "test",
-           "forecast": "forecast", "low": "forecast, from", "high": "forecast, to"}
+           "forecast": "forecast", "low": "forecast, from", "high": "forecast, to",
+           "returned": "returned"}
 
 
-def compare(a: Run, b: Run) -> dict[str, Any]:
+def compare(a: Run, b: Run, returned: Mapping[str, float]) -> dict[str, Any]:
     """What two runs share and how they differ.
 
-    Keys: "runs" (two leaderboard records), "accuracy", "classes", "families" (rows with "of", "a",
-    "b", "difference"), "settings" (rows with "field", "a", "b"), and "pictures": how often only
-    one was right with McNemar's p, or None where they were validated on different pictures.
+    returned: the scores that came back, by run. Keys: "runs" (two leaderboard records),
+    "accuracy", "classes", "families" (rows with "of", "a", "b", "difference"), "settings" (rows
+    with "field", "a", "b"), and "pictures": how often only one was right with McNemar's p, or None
+    where they were validated on different pictures.
     """
-    records = [leaderboard.record(run) for run in (a, b)]
+    records = [leaderboard.record(run, returned.get(run.id)) for run in (a, b)]
     return {"runs": records,
             "accuracy": [row(words, records[0][key], records[1][key])
-                         for key, words in NUMBERS.items()],
+                         for key, words in NUMBERS.items()
+                         if any(r[key] is not None for r in records)],
             "classes": shared(recalls(a), recalls(b)),
             "families": shared(families(a), families(b)),
             "settings": settings(a.config, b.config), "pictures": pictures(a, b)}

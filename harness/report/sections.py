@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.cli.options import command_line
+from harness.commands import command_line
 from harness.judge import metrics
 from harness.judge.suite import STRENGTHS
 from harness.report import facts, pictures, svg

@@ -15,7 +15,8 @@ BACKBONES = ("vgg16", "vgg19", "efficientnetb2", "efficientnetb3", "resnet50", "
 CLASSES = ("basophil", "eosinophil", "erythroblast", "immature granulocytes", "lymphocyte",
            "monocyte", "neutrophil", "platelet")
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "{{ 7*7 }}",
-           "javascript:alert(3)", "\x1b[31mred", "'; DROP TABLE runs; --", "a|b", "\u202egnp.exe")
+           "javascript:alert(3)", "\x1b[31mred", "'; DROP TABLE runs; --", "a|b", "\u202egnp.exe",
+           "W" * 300)
 
 
 def make_store(folder: Path, runs: int = 4, *, classes: tuple[str, ...] = CLASSES, n: int = 240,

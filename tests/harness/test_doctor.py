@@ -82,8 +82,19 @@ def test_a_missing_necessity_ends_with_exit_code_2(capsys, monkeypatch):
 def test_a_check_that_fails_is_a_row_not_a_traceback(capsys, monkeypatch):
     monkeypatch.setenv("HARNESS_CACHE_LIMIT", "much")
     with pytest.raises(SystemExit):
+        main(["doctor", "--weights", "nowhere"])
+    out = capsys.readouterr().out
+    assert "places: HARNESS_CACHE_LIMIT must be a number of gigabytes" in out
+    assert "weights: The folder of weights nowhere does not exist" in out
+
+
+def test_a_folder_that_can_not_be_made_is_pointed_out(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SystemExit) as stop:
         main(["doctor"])
-    assert "must be a number of gigabytes" in capsys.readouterr().out
+    assert stop.value.code == 2
+    assert "folder for cache: is no folder that you may write to" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_pointed_out(capsys, monkeypatch):

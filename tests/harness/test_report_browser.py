@@ -39,7 +39,8 @@ def browser():
 def path(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     store = make_store(folder / "runs", 6)
-    make_store(folder / "runs", 2, classes=HOSTILE, data_name="<script>alert(0)</script>", seed=1)
+    make_store(folder / "runs", 2, classes=HOSTILE, seed=1,
+               data_name="<script>alert(0)</script>" + "n" * 180)
     best = store.finished()[-1]
     Ledger(folder / "runs" / "ledger.jsonl").append(
         "a", state="scored", run=best.id, forecast=best.forecasts[0]["forecast"], score=0.5)
@@ -156,7 +157,7 @@ def test_the_chance_that_the_page_computes_is_the_terminals(page, path):
         const s = document.getElementById('compare-' + id); s.value = v;
         s.dispatchEvent(new Event('change')); } })()""")
     said = js(page, "document.querySelector('#compare-out p').textContent")
-    found = compare(a, b)["pictures"]
+    found = compare(a, b, {})["pictures"]
     assert f"right on {found['only_a']}, only the second on {found['only_b']}." in said
     assert float(said.rsplit("p = ", 1)[1].rstrip(").")) == pytest.approx(found["p"], rel=0.06,
                                                                            abs=0.005)

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from harness.cli.main import main
-from harness.cli.options import command_line
+from harness.commands import command_line
 from harness.runs import Store
+from submission.ledger import Ledger
 from tests.harness.fake_store import make_store
 from zoo.files import read_json
 
@@ -64,9 +65,21 @@ def test_compare_prints_both_and_writes_the_facts(runs, tmp_path, capsys):
     assert [r["run"] for r in found["runs"]] == [a.id, b.id]
 
 
-def test_compare_names_the_nearest_run(runs, capsys):
+def test_compare_goes_by_the_score_that_came_back(tmp_path, capsys):
+    a, b = make_store(tmp_path, 2).finished()
+    Ledger(tmp_path / "ledger.jsonl").append("x", state="scored", run=b.id, score=0.3)
+    main(["compare", a.id, b.id, "--runs", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "returned" in out
+    assert f"Next: harness submission --run {a.id}" in out
+
+
+def test_compare_names_the_nearest_run_and_where_all_are_listed(runs, capsys):
     a = Store(runs).finished()[0].id
-    assert f"Did you mean {a!r}?" in fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+    error = fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
+    assert f"Did you mean {a!r}?" in error
+    assert "`harness models` lists them" in error
+    assert "`harness models` lists them" in fails(capsys, "diagnose", "2026", "--runs", runs)
 
 
 def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
@@ -80,6 +93,8 @@ def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
         "harness", "zoo", "--keep", "3,17", "--set", "boundary=last block", "--set", "views=2"]
     assert words("logs", 7, everything=True, folder="my logs") == [
         "harness", "logs", "7", "--all", "--to", "my logs"]
+    assert words("check", "-my.zip") == ["harness", "check", "--", "-my.zip"]
+    assert words("zoo", folds=0) == ["harness", "zoo", "--folds", "0"]
 
 
 @pytest.mark.parametrize(("words", "following"), [
@@ -143,3 +158,23 @@ def test_quiet_leaves_out_what_is_no_result(runs, tmp_path, capsys):
     finally:
         terminal.set_verbosity()
     assert capsys.readouterr().out == ""
+
+
+def test_letters_that_the_terminal_has_not_got_stop_nothing(tmp_path):
+    make_store(tmp_path / "köpfe", 1)
+    done = subprocess.run([sys.executable, "-m", "harness.cli.main", "models", "--runs",
+                           str(tmp_path / "köpfe")], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert r"k\xf6pfe" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("command", [["--help"], ["models"], ["completion", "bash"]])
+def test_output_that_a_full_disk_takes_no_more_of_is_a_sentence(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "harness.cli.main", *command], text=True,
+                              stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == ("harness: The disk is full. Free some space, and run the same command "
+                           "again.\n")

@@ -105,7 +105,7 @@ def test_paired_bits_stand_in_the_order_of_the_pictures(store):
 
 def test_comparing_two_runs_subtracts_the_first_from_the_second(store):
     a, b = store.finished()[:2]
-    found = compare(a, b)
+    found = compare(a, b, {})
     accuracy = {r["of"]: r for r in found["accuracy"]}
     assert accuracy["validation"]["a"] == a.metrics["validation"]["accuracy"]
     assert accuracy["validation"]["difference"] == pytest.approx(
@@ -119,7 +119,7 @@ def test_comparing_two_runs_subtracts_the_first_from_the_second(store):
 
 def test_runs_on_other_pictures_are_not_compared_picture_by_picture(store, tmp_path):
     other = make_store(tmp_path, 1, n=200).finished()[0]
-    assert compare(store.finished()[0], other)["pictures"] is None
+    assert compare(store.finished()[0], other, {})["pictures"] is None
 
 
 def test_the_command_that_repeats_a_run_holds_every_changed_field(store):

@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -52,6 +53,26 @@ def test_the_command_that_packs_is_quoted(tmp_path):
     assert f"harness submission --runs '{tmp_path}/my drive' --run 2026" in card
 
 
+def test_the_reason_compares_with_the_run_that_comes_next(tmp_path):
+    def reason(select="forecast"):
+        write(store, tmp_path / "page.html", select)
+        text = (tmp_path / "page.html").read_text("utf-8")
+        card = "".join(Structure(text[text.index("Why."):text.index('class="second"')]).text)
+        return " ".join(card.split())
+
+    store = make_store(tmp_path / "runs", 2)
+    first, second = store.finished()
+    assert "VGG16 comes next, with an interval that ends below" in reason()
+    for run, low in ((first, 0.9), (second, 0.5)):
+        write_json(run.folder / "forecast.json",
+                   [{**run.forecasts[0], "forecast": low + 0.02, "low": low, "high": low + 0.05}])
+    assert "VGG16 comes next, though its interval begins above (90.0 %)." in reason("validation")
+    (first.folder / "forecast.json").unlink()
+    assert "VGG16 comes next." in reason()
+    Ledger(tmp_path / "runs" / "ledger.jsonl").append("a", state="scored", run=first.id, score=0.9)
+    assert "VGG19 comes next." in reason()
+
+
 def test_every_run_stands_in_the_figure_the_table_and_a_section(text):
     rows = [a.get("data-run") for tag, a in Structure(text).found if "data-run" in a]
     assert len(rows) == 9
@@ -102,6 +123,7 @@ def test_words_from_strangers_are_shown_as_words(tmp_path):
     assert not [a for _, a in found for k in a if k.startswith("on")]
     images = [a["src"] for tag, a in found if tag == "img"]
     assert all(src.startswith("data:image/") for src in images)
+    assert not re.findall(r"\x1b|\u202e|\\u001b|\\u202e", page(store, tmp_path))
     assert "49" not in re.findall(r"<th scope=\"row\">\d+ ([^<]*)</th>", page(store, tmp_path))
 
 
@@ -117,6 +139,17 @@ def test_a_record_that_is_no_number_takes_only_its_own_run_off_the_page(tmp_path
     text = page(store, tmp_path)
     for run in (first, second, third, fourth):
         assert f"<code>{run.id}</code>: " in text
+    assert text.count('<details class="run"') == 1
+
+
+@pytest.mark.parametrize("sampling", [None, "<b>", {}, [1]])
+def test_a_forecast_that_is_not_as_it_must_be_takes_only_its_own_run_off(tmp_path, sampling):
+    store = make_store(tmp_path / "runs", 2)
+    first = store.finished()[0]
+    write_json(first.folder / "forecast.json",
+               [{**first.forecasts[0], "assumes": "nothing", "sampling": sampling}])
+    text = page(store, tmp_path)
+    assert f"<code>{first.id}</code>: " in text
     assert text.count('<details class="run"') == 1
 
 
@@ -222,6 +255,16 @@ def test_cleaning_shows_pictures_that_were_read_under_other_keys(tmp_path):
         "source": str(tmp_path / "cells.npz"), "n": 40, "content_hash": config["data"]["hash"],
         "dropped": [{"index": 3, "reason": "duplicate", "twin": 2}], "class_counts": {"a": 39}})
     assert "dropped: duplicate" in page(store, tmp_path)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_record_of_cleaning_that_names_a_pipe_holds_nothing_up(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    os.mkfifo(tmp_path / "pipe.npz")
+    write_json(tmp_path / "runs" / "cleaning-1.json", {
+        "source": str(tmp_path / "pipe.npz"), "n": 3, "dropped": [], "class_counts": {"a": 3}})
+    assert "not at its place any more" in page(store, tmp_path)
 
 
 def test_a_damaged_record_of_cleaning_is_a_sentence_on_the_page(tmp_path):

@@ -99,3 +99,12 @@ def test_a_damaged_record_gets_a_sentence(tmp_path: Path) -> None:
     (run.folder / "metrics.json").write_text("[1]")
     with pytest.raises(UserError, match="metrics.json"):
         _ = run.metrics
+
+
+def test_a_record_that_is_nested_too_deeply_gets_a_sentence(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    finished(store, "vgg16", backbone="vgg16")
+    run = store.finished()[0]
+    (run.folder / "environment.json").write_text('{"a":' * 900 + "0" + "}" * 900)
+    with pytest.raises(UserError, match="environment.json"):
+        _ = run.environment

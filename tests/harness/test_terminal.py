@@ -79,6 +79,14 @@ def test_a_narrow_window_gets_several_tables_that_repeat_the_name(screen):
     assert sum("run 1" in text for text in lines) == 2
 
 
+def test_in_a_very_narrow_window_every_table_says_something_of_the_name(screen, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "24")
+    with redirect_stdout(screen):
+        terminal.print_table([{"rank": i, "name": "n" * 24, "a": "x" * 9} for i in (1, 2)], WIDE)
+    headings = [text.split() for text in plain(screen.getvalue()).splitlines() if "name" in text]
+    assert headings == [["#", "name"], ["name", "a", "heading"]]
+
+
 def test_a_terminal_has_colours_unless_no_color_is_set(screen, monkeypatch):
     with redirect_stdout(screen):
         terminal._console(False).print("word", style="red")

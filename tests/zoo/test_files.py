@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from zoo.errors import UserError
-from zoo.files import write_text
+from zoo.files import read_json, write_json, write_text
 
 
 def refuse(monkeypatch, call, code, kind):
@@ -37,3 +37,24 @@ def test_other_faults_of_a_flush_are_sentences(tmp_path, monkeypatch, code, kind
     refuse(monkeypatch, "fsync", code, kind)
     with pytest.raises(UserError, match="written"):
         write_text(tmp_path / "a.txt", "whole")
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_without_a_file_name_is_a_sentence(path):
+    with pytest.raises(UserError, match="names no file"):
+        write_text(path, "whole")
+
+
+def test_a_folder_that_can_not_be_made_is_a_sentence(tmp_path, monkeypatch):
+    def gone(*given, **more):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(os, "mkdir", gone)
+    with pytest.raises(UserError, match="can't be written"):
+        write_text(tmp_path / "new" / "a.txt", "whole")
+
+
+def test_file_names_that_are_no_utf_8_are_written_and_read_again(tmp_path):
+    name = os.fsdecode(b"caf\xe9.npz")
+    write_json(tmp_path / "a.json", {"file": name})
+    assert read_json(tmp_path / "a.json") == {"file": name}
