@@ -202,11 +202,17 @@ def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
 
 def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]) -> list[Row]:
     """What else is pollution, of positions that are near-duplicates: the company of a foreign
-    picture, and what carries three labels or more."""
+    picture, and what carries three labels or more.
+
+    Not the latter where it is frequent: pictures so simple, or of kinds that differ in colour
+    alone, are alike without being copies.
+    """
+    mixed = [len(np.unique(labels[same])) >= LABELS for same in alike]
+    few = sum(mixed) <= max(3, RARE * len(labels))
     found = []
-    for same in alike:
+    for same, differ in zip(alike, mixed, strict=True):
         known = next((i for i in same if i in foreign), None)
-        if known is not None or len(np.unique(labels[same])) >= LABELS:
+        if known is not None or (differ and few):
             twin = same[0] if known is None else known
             found += [row(i, "pollution", twin if i != twin else same[1])
                       for i in same if i not in foreign]
