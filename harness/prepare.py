@@ -77,7 +77,7 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
                             "likely made of; it must not choose a contest's entry. Name a test of "
                             "your own.")
         held = aligned(judgeable(held, test, labels_key), dataset, test)
-        check_leak(dataset, held, source, test)
+        held = check_leak(dataset, held, source, test)
     reading = {"images_key": images_key, "labels_key": labels_key,
                "keep": sorted(map(int, keep)), "drop": sorted(map(int, drop))}
     return Prepared(dataset, report.group[report.mask], report.to_json(), reading, held)
