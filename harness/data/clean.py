@@ -15,6 +15,7 @@ from zoo.errors import UserError
 Row = dict[str, Any]
 
 LABELS = 3      # different labels of one content that are no slip of the pen
+AGREED = 2 / 3  # of near-duplicates; where more have one label, the others are slips of the pen
 MANY = 10       # copies under one label that are no accident ...
 RARE = 0.01     # ... unless so many contents have them that the file was oversampled
 
@@ -207,7 +208,7 @@ def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]
     Not the latter where it is frequent: pictures so simple, or of kinds that differ in colour
     alone, are alike without being copies.
     """
-    mixed = [len(np.unique(labels[same])) >= LABELS for same in alike]
+    mixed = [at_odds(labels[same]) for same in alike]
     few = sum(mixed) <= max(3, RARE * len(labels))
     found = []
     for same, differ in zip(alike, mixed, strict=True):
@@ -217,6 +218,15 @@ def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]
             found += [row(i, "pollution", twin if i != twin else same[1])
                       for i in same if i not in foreign]
     return found
+
+
+def at_odds(labels: np.ndarray) -> bool:
+    """Whether near-duplicates have so many labels that none of them can be meant.
+
+    Simple pictures form long chains of near-duplicates, in which two wrong labels aren't rare.
+    """
+    _, counts = np.unique(labels, return_counts=True)
+    return len(counts) >= LABELS and counts.max() <= AGREED * len(labels)
 
 
 def members(group: np.ndarray, wanted: np.ndarray) -> list[list[int]]:

@@ -123,6 +123,16 @@ def test_near_duplicates_with_three_labels_are_pollution(cells: np.ndarray) -> N
     assert report.groups == [[1, 201]]
 
 
+def test_two_wrong_labels_in_a_chain_of_near_duplicates_are_no_pollution(cells: np.ndarray) -> None:
+    images = np.concatenate([cells[:100], *(changed(cells[:1], f"orientation {k}")
+                                            for k in range(1, 8))])
+    labels = np.zeros(len(images), int)
+    labels[[50, 101, 60, 102]] = [1, 1, 2, 2]
+    report = clean(Dataset(images, labels, ("a", "b", "c"), "test"))
+    assert report.dropped == []
+    assert report.groups == [[0, *range(100, 107)]]
+
+
 def test_kinds_that_differ_in_colour_alone_are_no_pollution() -> None:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:48, :48]
