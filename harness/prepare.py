@@ -39,11 +39,18 @@ class Prepared:
         from harness.data.splits import folds
 
         labels = self.dataset.labels
+        if k > 1:
+            return tuple(folds(labels, self.group, k, seed=0))
         _, first = np.unique(self.group, return_index=True)
         # Where no class has so many pictures, so many parts can't be made.
         hold_out = max(2, min(HOLD_OUT, int(np.bincount(labels[first]).max())))
-        parts = folds(labels, self.group, hold_out if k == 1 else k, seed=0)
-        return tuple(parts[:k])
+        train, held = folds(labels, self.group, hold_out, seed=0)[0]
+        # A class that is held out whole could never be learned.
+        whole = self.group[held[~np.isin(labels[held], labels[train])]]
+        stays = ~np.isin(self.group[held], whole)
+        if stays.any():
+            train, held = np.sort(np.concatenate([train, held[~stays]])), held[stays]
+        return ((train, held),)
 
 
 def prepare(source: str, test: str | None = None, images_key: str = "images",

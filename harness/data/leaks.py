@@ -8,7 +8,7 @@ from harness import terminal
 from harness.data.dataset import Dataset
 from zoo.errors import UserError
 
-SHOWN = 20      # twins that the sentence names
+SHOWN = 10      # twins that the sentence names
 SIMPLE = 0.05   # share of a set's pictures with near-duplicates in it; more aren't all copies
 CHANCE = 2      # times that share: as many near-duplicates between two sets may be chance
 

@@ -115,6 +115,8 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
         role = medmnist.role_of(path, images_key) or "competition"
     if labelled:
         names = class_names(images, labels, names, path, labels_key)
+    elif names and labels.max() >= len(names):
+        refuse_label(labels, len(names), path, labels_key)
     return Dataset(images, labels, names or (), str(path), role, unreadable)
 
 
