@@ -1,5 +1,6 @@
 """What a finished run learned from, read again."""
 
+from harness import terminal
 from harness.data.dataset import Dataset
 from harness.data.sources import load, no_labels
 from harness.prepare import prepare
@@ -30,4 +31,6 @@ def pictures_of(run: Run) -> Dataset:
                     keys.get("labels_key", "labels"), tolerant=True)
     except UserError:
         images = run.sample()["images"]
+        terminal.warn(f"{data['provenance']} can't be read any more, so only {len(images):,} of "
+                      f"its pictures, those that {run.id} keeps, are compared.")
         return Dataset(images, no_labels(len(images)), tuple(data["classes"]), data["provenance"])

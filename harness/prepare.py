@@ -39,11 +39,18 @@ class Prepared:
         from harness.data.splits import folds
 
         labels = self.dataset.labels
+        if k > 1:
+            return tuple(folds(labels, self.group, k, seed=0))
         _, first = np.unique(self.group, return_index=True)
         # Where no class has so many pictures, so many parts can't be made.
         hold_out = max(2, min(HOLD_OUT, int(np.bincount(labels[first]).max())))
-        parts = folds(labels, self.group, hold_out if k == 1 else k, seed=0)
-        return tuple(parts[:k])
+        train, held = folds(labels, self.group, hold_out, seed=0)[0]
+        # A class that is held out whole could never be learned.
+        whole = self.group[held[~np.isin(labels[held], labels[train])]]
+        stays = ~np.isin(self.group[held], whole)
+        if stays.any():
+            train, held = np.sort(np.concatenate([train, held[~stays]])), held[stays]
+        return ((train, held),)
 
 
 def prepare(source: str, test: str | None = None, images_key: str = "images",
@@ -77,7 +84,7 @@ def prepare(source: str, test: str | None = None, images_key: str = "images",
                             "likely made of; it must not choose a contest's entry. Name a test of "
                             "your own.")
         held = aligned(judgeable(held, test, labels_key), dataset, test)
-        check_leak(dataset, held, source, test)
+        held = check_leak(dataset, held, source, test)
     reading = {"images_key": images_key, "labels_key": labels_key,
                "keep": sorted(map(int, keep)), "drop": sorted(map(int, drop))}
     return Prepared(dataset, report.group[report.mask], report.to_json(), reading, held)

@@ -68,6 +68,9 @@ def command(source: str, images_key: str, labels_key: str, keep: str | None, dro
                          title="Class balance")
     terminal.say(f"{report.summary()} {len(report.groups):,} groups of near-duplicates stay "
                  "together in splits.")
+    if outliers != DROPPED:
+        terminal.say(f"A sweep drops outliers as --outliers {DROPPED:g} does; name positions that "
+                     "shall go or stay with its --drop and --keep.")
     if json_path:
         write_json(json_path, facts)
     if figures:

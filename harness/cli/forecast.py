@@ -81,11 +81,11 @@ def asked(store: "Store", returned: list[tuple[str, float]] | None, target: "Dat
     made: list[dict[str, Any]] = []
     for runs in store.by_data():
         ids = {run.id for run in runs}
+        unseen = None
         if target is not None:
             known = pictures_of(runs[0])
-            check_leak(known, target, known.provenance, target.provenance)
-        made += forecast_runs(runs, [pair for pair in returned if pair[0] in ids],
-                              None if target is None else target.images)
+            unseen = check_leak(known, target, known.provenance, target.provenance).images
+        made += forecast_runs(runs, [pair for pair in returned if pair[0] in ids], unseen)
     return made
 
 

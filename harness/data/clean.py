@@ -15,6 +15,7 @@ from zoo.errors import UserError
 Row = dict[str, Any]
 
 LABELS = 3      # different labels of one content that are no slip of the pen
+AGREED = 2 / 3  # of near-duplicates; where more have one label, the others are slips of the pen
 MANY = 10       # copies under one label that are no accident ...
 RARE = 0.01     # ... unless so many contents have them that the file was oversampled
 
@@ -202,15 +203,30 @@ def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
 
 def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]) -> list[Row]:
     """What else is pollution, of positions that are near-duplicates: the company of a foreign
-    picture, and what carries three labels or more."""
+    picture, and what carries three labels or more.
+
+    Not the latter where it is frequent: pictures so simple, or of kinds that differ in colour
+    alone, are alike without being copies.
+    """
+    mixed = [at_odds(labels[same]) for same in alike]
+    few = sum(mixed) <= max(3, RARE * len(labels))
     found = []
-    for same in alike:
+    for same, differ in zip(alike, mixed, strict=True):
         known = next((i for i in same if i in foreign), None)
-        if known is not None or len(np.unique(labels[same])) >= LABELS:
+        if known is not None or (differ and few):
             twin = same[0] if known is None else known
             found += [row(i, "pollution", twin if i != twin else same[1])
                       for i in same if i not in foreign]
     return found
+
+
+def at_odds(labels: np.ndarray) -> bool:
+    """Whether near-duplicates have so many labels that none of them can be meant.
+
+    Simple pictures form long chains of near-duplicates, in which two wrong labels aren't rare.
+    """
+    _, counts = np.unique(labels, return_counts=True)
+    return len(counts) >= LABELS and counts.max() <= AGREED * len(labels)
 
 
 def members(group: np.ndarray, wanted: np.ndarray) -> list[list[int]]:

@@ -15,7 +15,8 @@ COARSE = 0.93       # correlation of 16x16 pictures, best orientation
 FINE = 0.9          # correlation of fine detail, best shift
 SHIFT = 2           # pixels, each way
 SIDE = 96           # pixels; larger pictures are compared at this size
-DETAIL = (1 / 96, 4 / 96)   # of a side: structures between these widths are fine detail
+DETAIL = (1 / 96, 4 / 96)   # of a side: structures between these widths are fine detail ...
+SMALLEST = (0.5, 2.0)       # ... but in pixels not below these, which noise and JPEG disturb
 CHUNK = 128
 LEAST = 1e-3        # grey levels; a norm below it is that of nothing
 LEAF = 64           # points in a leaf of the search tree; comparing them is cheaper than parting
@@ -97,8 +98,9 @@ def details(images: np.ndarray, wanted: np.ndarray, side: int) -> np.ndarray:
 
     each, place = np.unique(wanted, return_inverse=True)
     grey = greys(images[each], side).astype(np.float32)
-    fine, coarse = (gaussian_filter1d(np.eye(side, dtype=np.float32), width * side, axis=0)
-                    for width in DETAIL)
+    fine, coarse = (gaussian_filter1d(np.eye(side, dtype=np.float32), max(width * side, least),
+                                      axis=0)
+                    for width, least in zip(DETAIL, SMALLEST, strict=True))
     return (fine @ grey @ fine.T - coarse @ grey @ coarse.T)[place]
 
 

@@ -1,6 +1,7 @@
 """Three figures of a cleaning: class balance, distances, and what would go."""
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ def write(dataset: Dataset, report: CleaningReport, folder: Path) -> list[Path]:
              "contact-sheet.png": contact_sheet(dataset, report)}
     for name, figure in drawn.items():
         picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=110)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # of a script that the font lacks
+            figure.savefig(picture, format="png", dpi=110)
         with atomic(folder / name) as temporary:
             temporary.write_bytes(picture.getvalue())
     return [folder / name for name in drawn]

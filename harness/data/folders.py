@@ -1,6 +1,7 @@
 """Folders of pictures: one folder a class, any format that Pillow reads without other programs."""
 
 import os
+import re
 import stat
 import warnings
 from collections import Counter
@@ -22,7 +23,8 @@ NAMES = "classes.txt"
 REFUSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FPX", "MIC"}
 FILE = 1 << 30      # bytes; a larger file is no picture of this size
 DEPTHS = (8, 10, 12, 14, 16)    # bits that cameras measure, and store in 16
-SPLITS = {"train", "val", "valid", "validation", "test"}    # two of these are no classes
+# Folders named so, or "seg_train" and the like, are no classes where two different ones are there.
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 Size = tuple[int, int]  # height, width
 
@@ -31,13 +33,17 @@ def load(path: Path, labelled: bool) -> Dataset:
     """Read every picture below ``path``.
 
     Folders are classes, in the order of ``classes.txt`` where there is one (a folder's name a
-    line), alphabetical otherwise, where those that hold no picture are passed over. Where sizes
-    differ, pictures are cropped in the middle and resized to the commonest size. Unreadable
-    pictures are black and listed in ``Dataset.unreadable``. labelled: False takes pictures that
-    lie in no class's folder as well. Raises UserError.
+    line), of their numbers where all are numbers, alphabetical otherwise, where those that hold no
+    picture are passed over. Where sizes differ, pictures are cropped in the middle and resized to
+    the commonest size. Unreadable pictures are black and listed in ``Dataset.unreadable``.
+    labelled: False takes pictures that lie in no folder, where there are no classes' folders.
+    Raises UserError.
     """
     names = class_folders(path)
     files, labels = listed(path, names)
+    loose = len(list(pictures(path, below=False))) if files else 0
+    if loose:
+        say(f"{path}: passed over, because they lie in no class's folder: {loose:,} pictures.")
     if not labelled and not files:
         names, files = (), list(pictures(path))
         labels = no_labels(len(files))
@@ -45,8 +51,11 @@ def load(path: Path, labelled: bool) -> Dataset:
         raise UserError(f"{path} holds no pictures. Each class wants a folder of its own in it, "
                         "such as monocyte/0001.png.")
     if labelled and len(np.unique(labels)) < 2:
-        raise UserError(f"{path} holds pictures of one class only. Each class wants a folder of "
-                        "its own, and at least two are needed to learn anything.")
+        only = names[labels[0]]
+        raise UserError(f"{path} holds pictures of one class only, {only!r}. Each class wants a "
+                        "folder of its own, and at least two are needed to learn anything. If the "
+                        f"classes' folders lie deeper, name the one that holds them, such as "
+                        f"{path / only}.")
     images, bad = read_all(path, files)
     return Dataset(images, labels, names, str(path), unreadable=bad)
 
@@ -64,14 +73,16 @@ def class_folders(path: Path) -> tuple[str, ...]:
     stated = read_names(path / NAMES)
     filled = [name for name in present if next(pictures(path / name), None)]
     if stated is None:
-        parts = [name for name in filled if name.lower() in SPLITS]
-        if len(parts) > 1:
+        parts = {name: word for name in filled for word in re.split(r"[^a-z]+", name.lower())
+                 if word in SPLITS}
+        if len(set(parts.values())) > 1:
             raise UserError(f"{path} holds the parts of a data set ({', '.join(parts)}), not one "
                             "folder a class. Name one of these folders instead.")
         if filled and len(filled) < len(present):
             passed = ", ".join(name for name in present if name not in filled)
             say(f"{path}: passed over, because no picture lies in it: {passed[:200]}.")
-        return tuple(filled)
+        numbered = all(name.isdecimal() for name in filled)
+        return tuple(sorted(filled, key=int) if numbered else filled)
     unknown = sorted(set(filled) - set(stated))
     if unknown:
         raise UserError(f"{path / NAMES} doesn't list the folder {unknown[0]!r}. Add it, or move "
@@ -112,13 +123,14 @@ def listed(path: Path, names: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
     return files, np.array(labels, np.int64)
 
 
-def pictures(folder: Path) -> Iterator[Path]:
-    """Files below ``folder`` that may be pictures, sorted; links to folders aren't followed."""
+def pictures(folder: Path, below: bool = True) -> Iterator[Path]:
+    """Files that may be pictures in ``folder``, sorted, and below it; links to folders aren't
+    followed."""
     from PIL import Image
 
     known = Image.registered_extensions()
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        folders[:] = sorted(f for f in folders if below and not f.startswith("."))
         for name in sorted(names):
             suffix = Path(name).suffix.lower()
             if not name.startswith(".") and (suffix in known or not suffix):
@@ -237,7 +249,7 @@ def as_rgb(image: Any, format: str | None, bits: int) -> Any:
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         values = np.asarray(image)
-        if not ((values >= 0) & (values <= 255)).all():
+        if not ((values >= 0) & (values <= 255) & (values == np.floor(values))).all():
             raise ValueError("its range of values is unknown")
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:

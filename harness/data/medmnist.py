@@ -67,7 +67,9 @@ def read_split(npz: Npz, split: str) -> Dataset:
     known = BLOOD_CELLS if is_bloodmnist(npz) else sources.names_in(npz)
     names = sources.class_names(images, labels, known, npz.path, labels_key)
     role = role_of(npz.path, images_key) or "competition"
-    return Dataset(images, labels, names, f"{npz.path} ({split})", role)
+    # A run is read again by this name, and the file's own name stands for its training split.
+    provenance = str(npz.path) if split == "train" else f"{npz.path} ({split})"
+    return Dataset(images, labels, names, provenance, role)
 
 
 def load(source: str) -> Dataset:

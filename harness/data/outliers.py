@@ -91,7 +91,8 @@ def nearest(space: np.ndarray, labels: np.ndarray, usual: np.ndarray
     from sklearn.covariance import LedoitWolf
 
     kinds = [k for k in np.unique(labels) if (usual & (labels == k)).sum() >= 2]
-    kinds = kinds or [labels[0]]
+    if not kinds:  # what is usual is known of all together at least
+        labels, kinds = np.zeros_like(labels), [0]
     middles = {k: np.median(space[usual & (labels == k)], 0) for k in kinds}
     inner = [space[usual & (labels == k)] - middles[k] for k in kinds]
     precision = LedoitWolf(assume_centered=True).fit(np.concatenate(inner)).precision_

@@ -37,8 +37,20 @@ def load(source: str | os.PathLike[str], images_key: str = "images", labels_key:
     text = str(source)
     for matches, read in SOURCES:
         if matches(text):
-            return read(text, images_key, labels_key, labelled, tolerant)
+            dataset = read(text, images_key, labels_key, labelled, tolerant)
+            check_words(text, *dataset.class_names)
+            return dataset
     raise UserError(f"{text!r} is no source of pictures.")
+
+
+def check_words(*words: str) -> None:
+    """Refuse names that no record could hold, because they aren't written in UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as e:
+            raise UserError(f"The name {word!r} isn't written in UTF-8. Rename the file, the "
+                            "folder, or the class.") from e
 
 
 def load_judged(source: str | os.PathLike[str], images_key: str = "images",
@@ -87,6 +99,8 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
     path = Path(source)
     if not path.exists():
         raise UserError(f"{path} does not exist. Check the path, or use --data demo.")
+    if not path.is_file():  # a device or a pipe would be read without end
+        raise UserError(f"{path} is neither a file nor a folder. Write the data into a file.")
     with Npz(path) as npz:
         if images_key == "images" and "images" not in npz.keys and medmnist.is_one(npz.keys):
             return medmnist.read_split(npz, "train")
@@ -101,6 +115,8 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
         role = medmnist.role_of(path, images_key) or "competition"
     if labelled:
         names = class_names(images, labels, names, path, labels_key)
+    elif names and labels.max() >= len(names):
+        refuse_label(labels, len(names), path, labels_key)
     return Dataset(images, labels, names or (), str(path), role, unreadable)
 
 
@@ -131,8 +147,13 @@ def as_images(array: np.ndarray, path: Path, key: str,
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[-1] not in (1, 3):
+        hint = ""
+        if array.ndim == 4 and array.shape[1] in (1, 3):
+            hint = " Put the channels last with images.transpose(0, 2, 3, 1)."
+        elif array.ndim == 4 and array.shape[-1] == 4:
+            hint = " Take the transparency off with images[..., :3]."
         raise UserError(f"{where} has the shape {array.shape}; pictures must be (N, height, "
-                        "width, 3), or (N, height, width) for grey ones.")
+                        f"width, 3), or (N, height, width) for grey ones.{hint}")
     if not len(array):
         raise UserError(f"{where} holds no picture at all.")
     if not all(SIDE[0] <= n <= SIDE[1] for n in array.shape[1:3]):
@@ -163,9 +184,13 @@ def to_uint8(array: np.ndarray, where: str, tolerant: bool) -> tuple[np.ndarray,
             array[bad] = 0
     low, high = array.min(), array.max()
     whole = array.dtype.kind != "f" or bool((array == np.floor(array)).all())
-    if low < 0 or high > 255 or not whole:
-        hint = (" Write them as (images * 255).round().astype('uint8')."
-                if low >= 0 and high <= 1 else " Write them as uint8.")
+    fraction = array.dtype.kind == "f" and low >= 0 and 0 < high <= 1
+    if low < 0 or high > 255 or not whole or fraction:
+        scaled = ("images * 255" if fraction else
+                  "(images + 1) * 127.5" if low >= -1 and high <= 1 else
+                  "images" if low >= 0 and high <= 255 else None)
+        hint = (f" Write them as ({scaled}).round().astype('uint8')." if scaled else
+                " Scale them to that range, and write them as uint8.")
         raise UserError(f"{where} holds {array.dtype} from {low:.4g} to {high:.4g}; pictures must "
                         f"be whole numbers, 0..255.{hint}")
     return array.astype(np.uint8), tuple(int(i) for i in bad)
@@ -175,12 +200,15 @@ def as_labels(array: np.ndarray, path: Path, key: str, n: int) -> np.ndarray:
     """Check labels and give them as int64 (N,); (N, 1) is taken as well."""
     where = f"{path}: {key!r}"
     if array.dtype.kind not in "iuf":
-        raise UserError(f"{where} holds {array.dtype}; labels must be whole numbers from 0.")
+        hint = (" Write them as numpy.unique(labels, return_inverse=True)[1], and their names, "
+                "numpy.unique(labels), as 'class_names'." if array.dtype.kind in "USb" else "")
+        raise UserError(f"{where} holds {array.dtype}; labels must be whole numbers from 0.{hint}")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
+        hint = " If they are one-hot, write them as labels.argmax(1)." if array.ndim == 2 else ""
         raise UserError(f"{where} has the shape {array.shape}; labels must be (N,) or (N, 1), one "
-                        "number a picture.")
+                        f"number a picture.{hint}")
     if len(array) != n:
         raise UserError(f"{where} holds {len(array):,} labels for {n:,} pictures. "
                         "Both must have the same length.")

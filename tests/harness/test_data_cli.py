@@ -63,3 +63,16 @@ def test_a_class_name_that_looks_like_a_formula_is_drawn_as_it_is(file, tmp_path
     result = run(tmp_path / "named.npz", "--figures", tmp_path / "figures")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "figures" / "balance.png").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_class_names_in_another_script_are_drawn_without_a_warning(file, tmp_path):
+    with np.load(file) as z:
+        np.savez(tmp_path / "a.npz", **z, class_names=list("単球中血小板核胞"))
+    result = run(tmp_path / "a.npz", "--figures", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_sweep_is_said_to_keep_its_own_limit_for_outliers(file):
+    assert "A sweep drops outliers as" not in run(file).output
+    assert "A sweep drops outliers as --outliers 8" in run(file, "--outliers", "5").output

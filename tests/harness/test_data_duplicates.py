@@ -45,6 +45,19 @@ def test_any_size_will_do(size: tuple[int, int]) -> None:
     assert near_duplicates(both).tolist() == [[i, 60 + i] for i in range(20)]
 
 
+@pytest.mark.parametrize("change", ["JPEG at 60", "orientation 5", "5 % darker"])
+def test_changed_copies_of_small_pictures_are_found_and_nothing_else(cells: np.ndarray, change: str
+                                                                     ) -> None:
+    from PIL import Image
+
+    small = np.stack([np.asarray(Image.fromarray(p).resize((28, 28), Image.Resampling.BOX))
+                      for p in cells])
+    found = near_duplicates(np.concatenate([small, changed(small[::5], change)])).tolist()
+    truth = [[i, len(small) + j] for j, i in enumerate(range(0, len(small), 5))]
+    assert sum(pair in found for pair in truth) >= 0.95 * len(truth)
+    assert all(pair in truth for pair in found)
+
+
 def test_blank_and_few_pictures_make_no_pairs() -> None:
     blank = np.full((30, 16, 16, 3), 200, np.uint8)
     blank[:, 3, 3] = np.arange(30)[:, None]
@@ -108,6 +121,28 @@ def test_near_duplicates_with_three_labels_are_pollution(cells: np.ndarray) -> N
                               {"index": 200, "reason": "pollution", "twin": 0},
                               {"index": 202, "reason": "pollution", "twin": 0}]
     assert report.groups == [[1, 201]]
+
+
+def test_two_wrong_labels_in_a_chain_of_near_duplicates_are_no_pollution(cells: np.ndarray) -> None:
+    images = np.concatenate([cells[:100], *(changed(cells[:1], f"orientation {k}")
+                                            for k in range(1, 8))])
+    labels = np.zeros(len(images), int)
+    labels[[50, 101, 60, 102]] = [1, 1, 2, 2]
+    report = clean(Dataset(images, labels, ("a", "b", "c"), "test"))
+    assert report.dropped == []
+    assert report.groups == [[0, *range(100, 107)]]
+
+
+def test_kinds_that_differ_in_colour_alone_are_no_pollution() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:48, :48]
+    colours = np.array([(200, 30, 30), (30, 160, 30), (30, 30, 200), (150, 150, 0)])
+    labels = rng.integers(0, 4, 400)
+    places = rng.uniform((20, 20, 10), (28, 28, 14), (400, 3))
+    images = np.stack([np.where((np.hypot(y - a, x - b) < r)[..., None], colours[k], 250)
+                       for (a, b, r), k in zip(places, labels, strict=True)])
+    images = (images - rng.integers(0, 6, images.shape)).clip(0).astype(np.uint8)
+    assert clean(Dataset(images, labels, tuple("abcd"), "test")).dropped == []
 
 
 @pytest.mark.slow

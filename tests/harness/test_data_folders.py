@@ -89,6 +89,59 @@ def test_the_parts_of_a_data_set_are_no_classes(folder: Path) -> None:
     assert load(folder).class_names == ("Train", "basophil")
 
 
+@pytest.mark.parametrize("parts", [("Training", "Testing"), ("seg_train", "seg_test")])
+def test_parts_are_known_by_other_names_too(folder: Path, parts: tuple[str, str]) -> None:
+    for name, part in zip(("monocyte", "basophil"), parts, strict=True):
+        (folder / name).rename(folder / part)
+    with pytest.raises(UserError, match="Name one of these folders"):
+        load(folder)
+
+
+def test_kinds_of_train_are_classes(folder: Path) -> None:
+    (folder / "monocyte").rename(folder / "steam train")
+    (folder / "basophil").rename(folder / "freight train")
+    assert load(folder).class_names == ("freight train", "steam train")
+
+
+def test_numbered_folders_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for c in range(11):
+        (tmp_path / str(c)).mkdir()
+        Image.fromarray(picture(c)).save(tmp_path / str(c) / "0.png")
+    dataset = load(tmp_path)
+    assert dataset.class_names == tuple(str(c) for c in range(11))
+    assert np.array_equal(dataset.images[2], picture(2))
+
+
+def test_classes_that_lie_deeper_are_pointed_at(folder: Path) -> None:
+    (folder / "data").mkdir()
+    for name in ("monocyte", "basophil"):
+        (folder / name).rename(folder / "data" / name)
+    with pytest.raises(UserError, match="such as .*data"):
+        load(folder)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_pictures_beside_the_classes_are_said_to_be_passed_over(
+        folder: Path, labelled: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(picture(1)).save(folder / "loose.png")
+    assert len(load(folder, labelled=labelled)) == 6
+    assert "lie in no class's folder: 1 pictures" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_no_record_could_hold_is_refused(folder: Path) -> None:
+    os.rename(folder / "monocyte", os.fsencode(folder) + b"/caf\xe9")
+    with pytest.raises(UserError, match="isn't written in UTF-8"):
+        load(folder)
+
+
+def test_fractions_are_not_cut_to_black(folder: Path) -> None:
+    Image.fromarray(picture(1)[..., 0] / np.float32(255)).save(folder / "basophil" / "0.tif")
+    assert load(folder).unreadable == (1,)
+    Image.fromarray(picture(1)[..., 0].astype(np.float32)).save(folder / "basophil" / "0.tif")
+    assert load(folder).unreadable == ()
+
+
 def test_a_target_may_lie_in_one_folder_without_labels(tmp_path: Path) -> None:
     for i in range(3):
         Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")

@@ -99,6 +99,29 @@ def test_cells_are_named_only_where_their_numbers_are_the_contests(tmp_path: Pat
     assert len(load(path).class_names) == 9
 
 
+def test_what_can_be_mended_in_a_line_is_answered_with_that_line(tmp_path: Path) -> None:
+    path, arrays = tmp_path / "a.npz", good_arrays()
+    images, labels = arrays["images"], arrays["labels"][:, 0]
+    for change, line in (
+            ({"images": images / 255}, r"\(images \* 255\)\.round\(\)"),
+            ({"images": (images > 99).astype(float)}, r"\(images \* 255\)\.round\(\)"),
+            ({"images": images / 127.5 - 1}, r"\(\(images \+ 1\) \* 127\.5\)\.round\(\)"),
+            ({"images": images.astype(np.uint16) * 257}, "Scale them to that range"),
+            ({"images": images.transpose(0, 3, 1, 2)}, r"transpose\(0, 2, 3, 1\)"),
+            ({"images": np.concatenate([images, images[..., :1]], -1)}, r"images\[\.\.\., :3\]"),
+            ({"labels": np.eye(3)[labels]}, r"labels\.argmax\(1\)"),
+            ({"labels": np.array(["a", "b", "c"])[labels]}, r"'class_names'")):
+        np.savez(path, **{**arrays, **change})
+        with pytest.raises(UserError, match=line):
+            load(path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device here")
+def test_a_device_is_not_read_without_end() -> None:
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        load("/dev/zero")
+
+
 def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         load(tmp_path / "absent.npz")

@@ -53,3 +53,31 @@ def test_sets_of_other_sizes_are_compared_as_well(cells: np.ndarray) -> None:
     exact, near = leaked(cells[:100], small)
     assert len(exact) == 0
     assert near[:, 0].tolist() == list(range(50, 60))
+
+
+def discs(n: int, seed: int) -> np.ndarray:
+    """Different pictures, so simple that many look like copies of each other."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:32, :32]
+    places = rng.uniform((13, 13, 6), (19, 19, 10), (n, 3))
+    inside = np.stack([np.hypot(y - a, x - b) < r for a, b, r in places])
+    return np.repeat(np.where(inside, 60, 200).astype(np.uint8)[..., None], 3, 3)
+
+
+def test_pictures_too_simple_to_tell_copies_by_are_left_out(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = np.unique(discs(300, 0), axis=0), discs(100, 1)
+    b = np.delete(b, leaked(a, b)[0][:, 1], 0)
+    rest = check_leak(dataset(a), dataset(b), "a.npz", "b.npz")
+    assert 0 < len(rest) < len(b)
+    assert not any(map(len, leaked(a, rest.images)))
+    assert f"{len(b) - len(rest)} of {len(b)} pictures of b.npz are left" in capsys.readouterr().err
+
+
+def test_simple_pictures_hide_no_leak() -> None:
+    simple = np.unique(discs(300, 0), axis=0)
+    with pytest.raises(UserError, match="changed a little"):
+        check_leak(dataset(simple), dataset(simple[:80, ::-1]), "a.npz", "b.npz")
+    with pytest.raises(UserError, match="in a.npz and in b.npz"):
+        check_leak(dataset(simple), dataset(np.concatenate([discs(50, 1), simple[:1]])), "a.npz",
+                   "b.npz")

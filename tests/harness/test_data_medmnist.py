@@ -30,6 +30,12 @@ def test_the_training_split_is_what_a_file_gives(tmp_path: Path) -> None:
     assert dataset.labels[:4].tolist() == [0, 1, 2, 0]
 
 
+@pytest.mark.parametrize("way", ["{}", "medmnist:{}", "medmnist:{}/train"])
+def test_what_a_run_was_trained_on_can_be_read_again(tmp_path: Path, way: str) -> None:
+    dataset = load(way.format(medmnist_file(tmp_path / "pathmnist.npz")))
+    assert load(dataset.provenance).content_hash == dataset.content_hash
+
+
 @pytest.mark.parametrize("split", SIZES)
 def test_each_split_can_be_named(tmp_path: Path, split: str) -> None:
     path = medmnist_file(tmp_path / "pathmnist.npz")

@@ -70,6 +70,14 @@ def test_a_wrong_label_alone_is_no_outlier(usual):
     assert (measured(numbers, labels)[1][:20] < LISTED).mean() > .9
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_every_picture_has_a_class_of_its_own_all_tell_what_is_usual(usual):
+    numbers = usual[0][:300]
+    numbers[0] += 200
+    _, oddness, lonely = measured(numbers, np.arange(300))
+    assert np.flatnonzero(np.minimum(oddness, lonely) > DROPPED).tolist() == [0]
+
+
 def test_too_few_pictures_tell_nothing():
     for found in measured(np.arange(40.)[:, None], np.zeros(40, int)):
         assert not found.any()

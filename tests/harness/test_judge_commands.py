@@ -107,9 +107,10 @@ def test_target_pictures_are_asked_without_labels(store, tmp_path, monkeypatch) 
     images = np.random.default_rng(0).integers(0, 255, (30, 32, 32, 3), dtype=np.uint8)
     write_arrays(tmp_path / "t.npz", images=images, labels=np.full(30, -1))  # no labels, in words
     out = tmp_path / "f.json"
-    CliRunner().invoke(forecast_command, ["--runs", str(store.folder), "--json", str(out),
-                                          "--target", str(tmp_path / "t.npz")],
-                       catch_exceptions=False)
+    said = CliRunner().invoke(forecast_command, ["--runs", str(store.folder), "--json", str(out),
+                                                 "--target", str(tmp_path / "t.npz")],
+                              catch_exceptions=False).output
+    assert "can't be read any more, so only" in said
     assert asked == [(r.id, (30, 32, 32, 3)) for r in store.finished()]
     assert [r["way"] for r in json.loads(out.read_text())][:3] == ["target"] * 3
 

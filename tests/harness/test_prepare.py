@@ -66,6 +66,24 @@ def test_a_few_pictures_of_each_class_can_be_split_once() -> None:
     assert len(many.folds(1)[0][1]) == 10
 
 
+def test_the_only_picture_of_a_class_is_learned_and_its_copies_with_it() -> None:
+    labels, group = [1, 2, *[0] * 58], np.array([0, 1, *range(2, 58), 0, 1])
+    (train, validation), = Prepared(named(labels, "a", "b", "c"), group, {}, {}).folds(1)
+    assert set(train) >= {0, 1, 58, 59}
+    assert sorted([*train, *validation]) == list(range(60))
+    assert train.tolist() == sorted(train)
+    assert 4 <= len(validation) <= 6
+
+
+def test_a_test_with_labels_beyond_its_names_is_refused(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images[:40], labels=np.arange(40) % 4)
+    np.savez(tmp_path / "b.npz", images=images[40:], labels=np.arange(20) % 4,
+             class_names=["class 0", "class 1"])
+    with pytest.raises(UserError, match="label 2 of picture 2 .*2 classes"):
+        prepare(str(tmp_path / "a.npz"), str(tmp_path / "b.npz"))
+
+
 def test_how_a_source_was_read_reads_it_again(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", pictures=images, classes=np.arange(60) % 3)
