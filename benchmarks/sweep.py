@@ -37,7 +37,7 @@ class Case:
     pictures: int
 
 
-CASES = (Case("mobilenetv2", 30, 320), Case("vgg16", 4, 160))
+CASES = (Case("mobilenetv2", 30, 800), Case("vgg16", 30, 160))
 SEEDS = 3
 BATCH = 16
 JUDGED = 64  # pictures a batch on validation, on both sides
