@@ -73,9 +73,9 @@ def machine() -> str:
     """Where and when it was measured, and how busy the machine was besides."""
     import datetime
     import os
-    from importlib.metadata import version
 
     from zoo.device import describe
+    from zoo.versions import version
 
     about = describe()
     busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -1,5 +1,7 @@
 """What a finished run learned from, read again."""
 
+import numpy as np
+
 from harness import terminal
 from harness.data.dataset import Dataset
 from harness.data.sources import load, no_labels
@@ -19,6 +21,10 @@ def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
     job = Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
               None, Protocol.from_json(config["protocol"]), config["seed"])
+    held_out = np.concatenate([validation for _, validation in job.folds])
+    if not np.array_equal(held_out, run.predictions()["validation_index"]):
+        raise UserError(f"{run.id} was validated on other pictures than this version would: "
+                        "another one trained it. Delete it and train it again.")
     return job, prepared.test
 
 

@@ -136,7 +136,9 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 def literal(text: str) -> str:
     """One line of Markdown that shows ``text`` as it is, whatever a file calls its classes."""
-    return re.sub(r"[\\`*<\[\]|~&]", r"\\\g<0>", terminal.visible(" ".join(text.split())))
+    outer_underscore = r"(?<![^\W_])_|_(?![^\W_])"  # inside a word it is no mark
+    return re.sub(rf"[\\`*<\[\]|~&]|{outer_underscore}", r"\\\g<0>",
+                  terminal.visible(" ".join(text.split())))
 
 
 def reference() -> list[str]:

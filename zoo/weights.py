@@ -142,7 +142,7 @@ def download(url: str, target: Path, hash: str) -> None:
             if not intact(part, hash):
                 part.unlink()
                 raise NotFetched("what came is damaged: its hash is not the stated one" if hash
-                                  else "what came is no whole HDF5 file")
+                                 else "what came is no whole HDF5 file")
             with atomic(target) as temporary:
                 os.replace(part, temporary)
 

@@ -24,12 +24,11 @@ def command(first: str, second: str, runs: str, json_path: Path | None) -> None:
     from harness import terminal
     from harness.report.pair import compare
     from harness.runs import Store
-    from submission.ledger import Ledger
     from zoo.files import write_json
 
     store = Store(runs)
     a, b = store.run(first), store.run(second)
-    facts = compare(a, b, Ledger(store.folder / "ledger.jsonl").scores())
+    facts = compare(a, b, store.ledger.scores())
     columns = {"of": "of", "a": a.id, "b": b.id, "difference": "difference"}
     for key, title in (("accuracy", "Accuracy, in percent"),
                        ("classes", "Recall of each class on validation, in percent"),

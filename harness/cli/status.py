@@ -51,7 +51,8 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
     if not (watching or cancel):
         outcome = read(client, wanted, board)
         # Scores follow "Finished": without them it may be a moment old, and isn't yet the end.
-        watching = outcome.state == "unscored" and (entry is None or entry.state != "unscored")
+        watching = (outcome.state == "unscored" and entry is not None
+                    and entry.state != "unscored")
     if watching or cancel:
         outcome = watch(client, wanted, board, timeout=timeout,
                         seen=lambda o: remote.progress(f"{o.status} {o.details}".rstrip()))

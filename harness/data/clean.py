@@ -18,6 +18,7 @@ LABELS = 3      # different labels of one content that are no slip of the pen
 AGREED = 2 / 3  # of near-duplicates; where more have one label, the others are slips of the pen
 MANY = 10       # copies under one label that are no accident ...
 RARE = 0.01     # ... unless so many contents have them that the file was oversampled
+SOME = 10       # contents that are few in any file
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]
     alone, are alike without being copies.
     """
     mixed = [at_odds(labels[same]) for same in alike]
-    few = sum(mixed) <= max(3, RARE * len(labels))
+    few = sum(mixed) <= max(SOME, RARE * len(labels))
     found = []
     for same, differ in zip(alike, mixed, strict=True):
         known = next((i for i in same if i in foreign), None)

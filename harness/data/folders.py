@@ -43,7 +43,7 @@ def load(path: Path, labelled: bool) -> Dataset:
     files, labels = listed(path, names)
     loose = len(list(pictures(path, below=False))) if files else 0
     if loose:
-        say(f"{path}: passed over, because they lie in no class's folder: {loose:,} pictures.")
+        say(f"{path}: passed over, because they lie in no class's folder: {loose:,} files.")
     if not labelled and not files:
         names, files = (), list(pictures(path))
         labels = no_labels(len(files))
@@ -77,7 +77,8 @@ def class_folders(path: Path) -> tuple[str, ...]:
                  if word in SPLITS}
         if len(set(parts.values())) > 1:
             raise UserError(f"{path} holds the parts of a data set ({', '.join(parts)}), not one "
-                            "folder a class. Name one of these folders instead.")
+                            "folder a class. Name one of these folders instead; if they are "
+                            f"classes, list them in {NAMES}.")
         if filled and len(filled) < len(present):
             passed = ", ".join(name for name in present if name not in filled)
             say(f"{path}: passed over, because no picture lies in it: {passed[:200]}.")

@@ -7,7 +7,8 @@ from zoo.graph import Graph, Node
 
 LOGITS = "logits"
 HEAD = ("hidden", LOGITS)  # the nodes with weights
-LEAST = 1e-3  # deviation of a feature below which it is taken for constant
+LEAST = 1e-3  # of the largest deviation of a feature: up to it one is taken for constant
+ADDED = 1e-3  # to a deviation before it divides
 
 
 def head(protocol: Protocol, features: int, classes: int, seed: int,
@@ -36,7 +37,7 @@ def head(protocol: Protocol, features: int, classes: int, seed: int,
     if protocol.standardize and pooled is not None:
         mean, std = pooled.mean(0, dtype="f8"), pooled.std(0, dtype="f8")
         # What never varied in training has untrained weights: it must not be magnified, but go.
-        scale = np.where(std < LEAST, 0.0, 1 / (std + LEAST))
+        scale = np.where(std <= LEAST * std.max(), 0.0, 1 / (std + ADDED))
         add(Node("standardize", "affine", (last,), {}, ("scale", "offset")),
             scale=scale, offset=-mean * scale)
     if protocol.dense:

@@ -28,5 +28,6 @@ def test_each_data_set_has_a_table_of_its_own(tmp_path, capsys):
 
 def test_every_sign_of_markdown_is_shown_as_it_is():
     assert leaderboard.literal("a|b <i>\t[x](y) `*~&\\") == r"a\|b \<i> \[x\](y) \`\*\~\&" + "\\\\"
+    assert leaderboard.literal("_odd_ training_set.npz") == r"\_odd\_ training_set.npz"
     assert leaderboard.literal("immature granulocytes, VGG16 + MobileNetV2") == (
         "immature granulocytes, VGG16 + MobileNetV2")

@@ -69,15 +69,20 @@ def test_runs_whose_mean_is_no_network_or_nothing_new_are_refused(
         soup.make(store, store.finished())
 
 
-def test_a_run_of_another_version_is_not_guessed_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("field, sentence", [
+    ({"dreams": 3}, "no field 'dreams'"),
+    ({}, "validated on other pictures than this version would"),
+])
+def test_a_run_of_another_version_is_not_guessed_at(
+        tmp_path: Path, field: dict[str, int], sentence: str) -> None:
     tiny_contest(tmp_path / "contest.npz")
     hashed = prepare(str(tmp_path / "contest.npz")).dataset.content_hash
     run = make_store(tmp_path / "runs", 1).finished()[0]
-    config = {**run.config, "protocol": {**run.config["protocol"], "dreams": 3}, "data": {
+    config = {**run.config, "protocol": {**run.config["protocol"], **field}, "data": {
         **run.config["data"], "provenance": str(tmp_path / "contest.npz"), "hash": hashed}}
     write_json(run.folder / "config.json", config)
     store = Store(tmp_path / "runs")
-    with pytest.raises(UserError, match="no field 'dreams'"):
+    with pytest.raises(UserError, match=sentence):
         tta.make(store, store.finished()[0], "flip")
 
 

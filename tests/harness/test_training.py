@@ -291,6 +291,11 @@ def test_a_feature_that_never_varied_in_training_decides_nothing_later() -> None
     assert np.allclose(standardized.std(0), 1, atol=1e-2)
 
 
+def test_features_that_are_all_small_are_not_taken_for_constant() -> None:
+    pooled = np.random.default_rng(0).normal(0, 1e-4, (40, 4)).astype("float32")
+    assert (head(protocol("strong"), 4, CLASSES, 0, pooled).arrays["standardize/scale"] > 0).all()
+
+
 def test_the_moving_average_is_an_average_of_what_was_passed(dataset) -> None:
     t = task(dataset)
     graph = join(backbone("smallcnn2").graph(SIDE), activations.POOL,
