@@ -18,6 +18,7 @@ from zoo.errors import UserError
 
 ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
 MOST_PAGES = 1000                   # of a list
+LONGEST_NUMBER = 20                 # digits of what can be a submission's number
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,8 @@ class Client:
         """
         answer = self.transport.post("/api/submissions/", {"data": key, "phase": phase},
                                      repeatable=False)
-        number = answer.get("id") if isinstance(answer, dict) else None
-        return int(str(number)) if str(number).isdecimal() else None
+        number = str(answer.get("id") if isinstance(answer, dict) else None)
+        return int(number) if number.isdecimal() and len(number) < LONGEST_NUMBER else None
 
     def submission(self, number: int) -> Row:
         """One submission."""

@@ -225,13 +225,13 @@ class Transport:
                 raise UserError(f"{self.host} does not speak https. If it is a server without "
                                 f"encryption, write http{self.host.removeprefix('https')}."
                                 ) from None
+            arrived = not any(_before_the_request(c) for c in causes)
             if isinstance(e, requests.exceptions.ProxyError):
                 raise Trouble(f"The proxy on the way to {self.host} can't be used; look at "
-                              "HTTPS_PROXY and HTTP_PROXY.", arrived=False) from None
+                              "HTTPS_PROXY and HTTP_PROXY.", arrived=arrived) from None
             if any(isinstance(c, urllib3.exceptions.NewConnectionError) for c in causes):
                 raise Trouble(f"{self.host} can't be reached.", arrived=False) from None
-            raise Trouble(f"The connection to {self.host} broke.",
-                          arrived=not any(map(_in_handshake, causes))) from None
+            raise Trouble(f"The connection to {self.host} broke.", arrived=arrived) from None
         except requests.exceptions.Timeout:
             raise Trouble(f"{self.host} fell silent.", arrived=True) from None
         except requests.exceptions.RequestException as e:
@@ -274,11 +274,10 @@ class Transport:
 
     def _parse(self, data: bytes) -> Any:
         """The JSON of an answer, without the token, and without what no file can hold."""
-        text = self._clean(data.decode(json.detect_encoding(data), errors="replace"))
-        body = json.loads(text)
-        if "\\ud" in text.lower():     # half of a surrogate pair
-            body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
-        return body
+        body = json.loads(data.decode(json.detect_encoding(data), errors="replace"))
+        # Written anew first: escapes can hide the token, and halves of surrogate pairs.
+        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace").decode()
+        return json.loads(self._clean(text))
 
     def _refusal(self, status: int, body: Any, method: str, path: str) -> Refused:
         reason = self._clean(explain(body))
@@ -313,15 +312,18 @@ def _explain(body: Any, depth: int) -> str:
 def _causes(e: BaseException) -> Iterator[BaseException]:
     """An error of requests and all that it wraps."""
     yield e
-    for inner in (*e.args, getattr(e, "reason", None)):
+    for inner in (*e.args, getattr(e, "reason", None), getattr(e, "original_error", None)):
         if isinstance(inner, BaseException):
             yield from _causes(inner)
 
 
-def _in_handshake(e: BaseException) -> bool:
-    """Whether TLS was still being agreed on. Nothing of the request is sent before that is done."""
-    return any(frame.f_code.co_name == "do_handshake"
-               for frame, _ in traceback.walk_tb(e.__traceback__))
+def _before_the_request(e: BaseException) -> bool:
+    """Whether nothing of the request can have been sent: there was no connection yet, a proxy made
+    none, or TLS was still being agreed on."""
+    return (isinstance(e, urllib3.exceptions.NewConnectionError)
+            or "Tunnel connection failed" in str(e)
+            or any(frame.f_code.co_name == "do_handshake"
+                   for frame, _ in traceback.walk_tb(e.__traceback__)))
 
 
 def _retry_after(response: requests.Response) -> float:

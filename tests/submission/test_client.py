@@ -258,6 +258,8 @@ def test_a_server_that_echoes_the_token_does_not_get_it_into_the_sentence(platfo
     assert secret not in str(error)
     platform.world.competitions[1].title = secret
     assert client.competition(1).title == "[token]"
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in secret)
+    assert client.transport._parse(f'["{escaped}"]'.encode()) == ["[token]"]
     platform.fault("GET", PROFILE, "redirect", status=301, location=f"http://{secret}.test/")
     with pytest.raises(UserError, match="sends us on to") as moved:
         client.username()
@@ -390,6 +392,23 @@ def test_a_secure_connection_that_breaks_after_the_request_leaves_doubt(monkeypa
         with pytest.raises(Unreachable, match="broke"):
             secure_client(port).submission(1)
     assert len(heard) == 4
+
+
+def tunnel_and_hang_up(connection, heard):
+    """What a proxy does whose server goes away: open the tunnel, and let the request vanish."""
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    hear_and_hang_up(connection, heard)
+
+
+def test_a_request_that_vanishes_behind_a_proxy_leaves_doubt(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setenv("no_proxy", "")
+    with listener(tunnel_and_hang_up) as (port, heard):
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(Unclear):
+            secure_client(9).create("some-key", 1)
+    assert len(heard) == 1
 
 
 def test_a_certificate_that_nobody_vouches_for_is_a_sentence_at_the_first_try():
