@@ -117,6 +117,7 @@ def fit(graph: Graph, source: Source, task: Task, stage: Stage, views: int,
             break
         if stage.schedule == "plateau" and waited and waited % PLATEAU[0] == 0:
             rate *= PLATEAU[1]
+    learner.empty()
     return kept
 
 
@@ -153,6 +154,19 @@ class Learner:
     def set_weights(self, weights: Weights) -> None:
         for k, v in weights.items():
             (self.averaged or self.variables)[k].assign(v)
+
+    def empty(self) -> None:
+        """Give the memory of all variables back; the learner is of no use afterwards.
+
+        TensorFlow keeps graphs with loops, and what they use, after their function is gone: each
+        run of a sweep would leave its weights and their moments behind.
+        """
+        import tensorflow as tf
+
+        moments = [v.value for optimizer in self.optimizers for v in optimizer.variables]
+        for variable in (*self.variables.values(), *self.averaged.values(), *moments):
+            for v in getattr(variable, "values", (variable,)):  # one on every device
+                tf.raw_ops.AssignVariableOp(resource=v.handle, value=tf.zeros([0], v.dtype))
 
     def judge(self, source: Source, views: int) -> tuple[float, list[tuple[float, float]]]:
         """The loss that decides what is kept, and (loss, accuracy) of each view it is a mean of."""

@@ -4,13 +4,14 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from harness.data.dataset import Dataset
 from harness.protocol import PRESETS, RANGES, protocol
-from harness.training import activations, cache, wise
+from harness.training import activations, cache, stages, wise
 from harness.training.heads import head, trainable
 from harness.training.run import Job, boundary_of, network, warn_of_divergence
 from harness.training.sources import Pictures, Tables, batches
@@ -294,6 +295,27 @@ def test_a_feature_that_never_varied_in_training_decides_nothing_later() -> None
 def test_features_that_are_all_small_are_not_taken_for_constant() -> None:
     pooled = np.random.default_rng(0).normal(0, 1e-4, (40, 4)).astype("float32")
     assert (head(protocol("strong"), 4, CLASSES, 0, pooled).arrays["standardize/scale"] > 0).all()
+
+
+def test_training_leaves_nothing_of_a_network_in_memory(dataset, monkeypatch) -> None:
+    """TensorFlow keeps the variables themselves."""
+    made: list[Learner] = []
+
+    class Seen(Learner):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(stages, "Learner", Seen)
+    t = task(dataset)
+    graph = join(backbone("smallcnn2").graph(SIDE), activations.POOL,
+                 head(t.protocol, 64, CLASSES, 0))
+    stages.fit(graph, Pictures(Views(dataset, "none"), 0), t,
+               Stage(1, 1e-2, 0.0, "cosine", 0.0, 1.0, ema=0.5), 0)
+    moments = [v.value for o in made[0].optimizers for v in o.variables]
+    variables = [*made[0].variables.values(), *made[0].averaged.values(), *moments]
+    assert len(variables) > 3 * len(made[0].variables)
+    assert not any(v.numpy().size for v in variables)
 
 
 def test_the_moving_average_is_an_average_of_what_was_passed(dataset) -> None:
