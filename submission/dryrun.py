@@ -28,6 +28,8 @@ from zoo.files import file_hash, read_json, user_errors
 
 PROBED = 48             # pictures that the probe uses
 LARGE = 5.0            # seconds that its large batch may take, about
+LONGEST = 1 << 24       # bytes of what the probe may write
+STEP = re.compile(r"start|whole|again|empty|single \d|odd|reversed|read-only|float\d\d|large")
 STAND_INS = 64          # pictures, where the user gave none
 
 
@@ -238,10 +240,28 @@ def rows(path: Path) -> list[dict[str, Any]]:
     import json
 
     try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > LONGEST:
+            return []
         lines = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
-    return [r for r in lines if isinstance(r, dict) and {"step", "error", "seconds"} <= set(r)]
+    names = ("step", "error", "seconds", "peak", "kind", "shape", "type", "labels")
+    return [{k: r[k] for k in names if k in r} for r in lines if likely(r)]
+
+
+def likely(row: Any) -> bool:
+    """Whether the probe itself may have written a row: model.py can write into its file, too."""
+    if not isinstance(row, dict) or not {"step", "error", "seconds"} <= set(row):
+        return False
+    shape, labels = row.get("shape", []), row.get("labels", [])
+    return (isinstance(row["step"], str) and bool(STEP.fullmatch(row["step"]))
+            and isinstance(row["error"], str | None)
+            and (bool(row["error"]) or isinstance(row.get("kind"), str))
+            and isinstance(row.get("type", ""), str)
+            and isinstance(shape, list) and isinstance(labels, list)
+            and all(isinstance(n, int) for n in [*shape, *labels])
+            and all(isinstance(n, int | float) and 0 <= n < 1 << 60
+                    for n in [row["seconds"], row.get("peak") or 0, *shape]))
 
 
 def started(folder: Path) -> bool:
@@ -251,13 +271,13 @@ def started(folder: Path) -> bool:
 def project(report: DryRun) -> None:
     """Time and memory for as many pictures as the hidden set may hold."""
     steps = {r["step"]: r for r in report.probe}
-    hidden, large = report.limits.hidden, steps.get("large")
-    if not large or large["error"] or not large.get("shape"):
+    hidden, large = report.limits.hidden, steps.get("large", {})
+    n = (large.get("shape") or [0])[0]
+    if large.get("error") or not n:
         return
-    n = large["shape"][0]
     start = report.seconds["total"] - report.seconds["predict"]
     report.images_per_second = n / max(large["seconds"], 1e-9)
     report.projected = {"images": hidden, "seconds": start + hidden / report.images_per_second}
-    if large.get("peak") and steps["odd"].get("peak"):
+    if large.get("peak") and steps.get("odd", {}).get("peak"):
         slope = (large["peak"] - steps["odd"]["peak"]) / n
         report.projected["memory"] = large["peak"] + max(0, hidden - n) * slope

@@ -87,8 +87,9 @@ def depends_on_company(f: "Facts") -> Iterator[str]:
         labels = row.get("labels")
         if name == "odd" and labels and labels != whole[:len(labels)]:
             yield "The first seven pictures get other labels alone than in company."
-        if name.startswith("single") and labels and labels[0] != whole[int(name.split()[1])]:
-            yield f"Picture {name.split()[1]} gets another label alone than in company."
+        i = int(name.split()[1]) if name.startswith("single") else 0
+        if name.startswith("single") and labels and labels[:1] != whole[i:i + 1]:
+            yield f"Picture {i} gets another label alone than in company."
 
 
 def differs(f: "Facts", one: str, other: str) -> Iterator[str]:
