@@ -12,7 +12,7 @@ from submission.archive import Archive
 from submission.checks.networks import Network, networks
 from submission.checks.paths import Paths
 from submission.checks.source import FUNCTION as Function
-from submission.checks.source import Source, join
+from submission.checks.source import UNREADABLE, Source, join
 
 FILES = 50              # files of code that are read
 POINTER = b"version https://git-lfs"
@@ -37,7 +37,7 @@ class Facts:
         text = self.archive.model
         try:
             return Source(text) if text is not None else None
-        except (SyntaxError, ValueError, RecursionError):
+        except UNREADABLE:
             return None
 
     @cached_property
@@ -50,11 +50,22 @@ class Facts:
                     continue
                 self.unread[file] = text = self.archive.text(file)
                 if text is not None:
-                    with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+                    with contextlib.suppress(*UNREADABLE):
                         found.append(Source(text, file))
                         del self.unread[file]
             join(found)
+        # An import that may fail is not followed, but what it gives isn't a package's either.
+        for source in found:
+            source.files |= self.modules
         return found
+
+    @cached_property
+    def modules(self) -> set[str]:
+        """The names that Python files have, and the folders that these lie in."""
+        parts = {p for n in self.names if n.endswith(".py")
+                 for p in n.removesuffix(".py").removesuffix("/__init__").split("/")}
+        # A folder of one of these names, such as nets/keras, hides no package.
+        return parts - {"keras", "tensorflow", "numpy"}
 
     @cached_property
     def lineage(self) -> list[Class | None]:
@@ -95,24 +106,33 @@ class Facts:
 
     def called(self, source: Source, call: ast.Call) -> tuple[Source, ast.FunctionDef] | None:
         """The function or method of the archive that a call means, where that is certain."""
-        own = source.own(call)
+        own = self.own(source, call)
         if own:
-            return source, own
+            return own
         if source.imported(call.func):
             *module, last = source.name(call.func).split(".")
             other = self.file_of(source, module, last)
             return (other, other.functions[last]) if other and last in other.functions else None
         if not isinstance(call.func, ast.Attribute):
             return None
-        name = ast.unparse(call.func.value)
-        values = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.Assign)
-                  and name in map(ast.unparse, n.targets)]
+        values = assigned(source, call.func.value)
         if len(values) != 1 or not isinstance(values[0], ast.Call):
             return None
         known = self.class_of(source, source.name(values[0].func), 0)
         found = [n for n in known[1].body if isinstance(n, ast.FunctionDef)
                  and n.name == call.func.attr] if known else []
         return (known[0], found[-1]) if known and found else None
+
+    def own(self, source: Source, call: ast.Call) -> tuple[Source, ast.FunctionDef] | None:
+        """The function of the file, or the method of ``self``, that is called."""
+        owner = next((o for o in source.around(call) if isinstance(o, ast.ClassDef)), None)
+        found = source.own(call)
+        if isinstance(call.func, ast.Attribute) and found and owner in [
+                known[1] for known in self.lineage if known]:
+            method = self.method(call.func.attr)      # Model's own goes before this class's
+            return (method[0], method[1]) if method and isinstance(
+                method[1], ast.FunctionDef) else None
+        return (source, found) if found else None
 
     def method(self, name: str) -> tuple[Source, Function] | None:
         """A method of Model, its own or of a base class, and the file that it stands in."""
@@ -181,6 +201,20 @@ class Facts:
                     "*" in wanted and fnmatch.fnmatch(entry.lower(), "*" + wanted)):
                 return entry
         return None
+
+
+def assigned(source: Source, node: ast.AST) -> list[ast.AST]:
+    """All values that the file assigns to a name; none where it may get others."""
+    name = ast.unparse(node)
+    if any(isinstance(o, Function) and name in [a.arg for a in ast.walk(o.args)
+                                                if isinstance(a, ast.arg)]
+           for o in source.around(node)):
+        return []           # another function's variable may have that name
+    bound = [source.parents[n] for n in ast.walk(source.tree)
+             if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)
+             and not isinstance(n.ctx, ast.Load) and ast.unparse(n) == name]
+    values = [b.value for b in bound if isinstance(b, ast.Assign | ast.AnnAssign) and b.value]
+    return [*values] if len(values) == len(bound) else []
 
 
 def folder_of(source: Source, node: ast.ImportFrom) -> str:

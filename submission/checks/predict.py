@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from submission.checks.facts import Facts
+from submission.checks.facts import Facts, assigned
 from submission.checks.source import Source
 
 SPECIAL = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.match_case)
@@ -83,19 +83,17 @@ def own(function: ast.AST) -> Iterator[ast.AST]:
             stack += ast.iter_child_nodes(node)
 
 
-def keras_network(s: Source, node: ast.AST, depth: int = 0) -> bool:
+def keras_network(f: Facts, s: Source, node: ast.AST, depth: int = 0) -> bool:
     """Whether an expression is known to be a network of Keras: loaded, or made by its functions."""
     if depth > 5:
         return False
     if isinstance(node, ast.Call):
-        function = s.own(node)
-        if function is None:
+        found = f.own(s, node)
+        if found is None:
             return not s.home_made(node) and bool(MAKING.search(s.name(node.func)))
-        returned = [n.value for n in own(function) if isinstance(n, ast.Return) and n.value]
-        return bool(returned) and all(keras_network(s, r, depth + 1) for r in returned)
-    name, around = ast.unparse(node), s.function_of(node)
-    if around and name in [a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)]:
-        return False    # another function's variable may have that name
-    values = [n.value for n in ast.walk(s.tree) if isinstance(n, ast.Assign)
-              and any(ast.unparse(t) == name for t in n.targets)]
-    return bool(values) and all(keras_network(s, v, depth + 1) for v in values)
+        s, function = found
+        values: list[ast.AST] = [n.value for n in own(function)
+                                 if isinstance(n, ast.Return) and n.value]
+    else:
+        values = assigned(s, node)
+    return bool(values) and all(keras_network(f, s, v, depth + 1) for v in values)

@@ -97,7 +97,7 @@ def probabilities(f: Facts) -> Iterator[str]:
             called = unwrapped(p, value)
             if isinstance(called, ast.Attribute) and called.attr in CALLED:
                 called = called.value
-            if not picks and called and keras_network(p.source, called):
+            if not picks and called and keras_network(f, p.source, called):
                 yield (f"{where} returns what the network gives, one number a "
                        "class; nothing picks the largest.")
 

@@ -12,6 +12,7 @@ MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loade
           "__qualname__", "__dict__"}
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 FunctionOrClass = FUNCTION | ast.ClassDef
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class Source:
@@ -20,7 +21,7 @@ class Source:
     together: all files that run together; files, methods, reachable: the parts of their names, the
     names of methods, and the functions that would run.
 
-    Raises SyntaxError, or ValueError for NUL bytes.
+    Raises one of UNREADABLE.
     """
 
     def __init__(self, text: str, file: str = "model.py") -> None:
@@ -30,7 +31,7 @@ class Source:
         self.methods: set[str] = set()
         self.reachable: set[ast.AST] = set()
         self.parts = file.removesuffix(".py").removesuffix("/__init__").split("/")
-        self.tree = ast.parse(text)
+        self.tree, self.table = read(text, file)
         self.parents = {child: node for node in ast.walk(self.tree)
                         for child in ast.iter_child_nodes(node)}
         join([self])
@@ -85,7 +86,7 @@ class Source:
     @cached_property
     def bound(self) -> set[str]:
         """Names that the module itself defines, by import, assignment, def or class."""
-        return defined(symtable.symtable(self.text, "model.py", "exec"))
+        return defined(self.table)
 
     def method(self, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         """A method of Model, its own or of a base class in the file."""
@@ -157,8 +158,7 @@ class Source:
         if any(n in ("exec", "globals", "vars") for n, _ in self.calls):
             return []
         known = self.bound | set(dir(builtins)) | MODULE
-        top = symtable.symtable(self.text, "model.py", "exec")
-        missing = {s for table in tables(top) for s in globals_of(table)} - known
+        missing = {s for table in tables(self.table) for s in globals_of(table)} - known
         found: dict[str, int] = {}
         for node in self.walk(ast.Name):
             if isinstance(node, ast.Name) and node.id in missing and node.id not in found \
@@ -195,12 +195,36 @@ class Source:
             return method if isinstance(method, ast.FunctionDef) else None
         return None
 
+    @cached_property
+    def bindings(self) -> dict[str, list[ast.AST]]:
+        """{name: what the file may bind it to}, in any scope; the place where that can't be told.
+
+        Without imports, methods and attributes.
+        """
+        found: dict[str, list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            outer = self.parents.get(node)
+            if isinstance(node, FunctionOrClass) and not isinstance(outer, ast.ClassDef):
+                found.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.setdefault(node.id, []).append(
+                    outer.value if isinstance(outer, ast.Assign) else node)
+            elif isinstance(node, ast.arg):
+                found.setdefault(node.arg, []).append(node)
+        return found
+
     def home_made(self, call: ast.Call) -> bool:
         """Whether what is called may stand in one of the archive's files."""
         if self.imported(call.func):
-            return self.name(call.func).split(".")[0] in self.files
+            return self.inside(call.func)
+        if isinstance(call.func, ast.Name):
+            return any(map(self.inside, self.bindings.get(call.func.id, [])))
         return self.own(call) is not None or (
             isinstance(call.func, ast.Attribute) and call.func.attr in self.methods)
+
+    def inside(self, node: ast.AST) -> bool:
+        """Whether an expression may come from the archive's files, rather than from a package."""
+        return not self.imported(node) or self.name(node).split(".")[0] in self.files
 
     def optional(self, node: ast.AST) -> bool:
         """Whether an import may fail, or never happen, without harm."""
@@ -221,6 +245,11 @@ class Source:
         return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
             isinstance(o, ast.If | ast.IfExp | ast.While)
             and not re.search("is None|hasattr", ast.unparse(o.test))) for o in self.around(node))
+
+
+def read(text: str, file: str) -> tuple[ast.Module, symtable.SymbolTable]:
+    """Code as Python reads it: it refuses a bad global or parameter only after parsing."""
+    return ast.parse(text), symtable.symtable(text, file, "exec")
 
 
 def is_main(node: ast.AST) -> bool:
