@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from submission.checks import path_rules
 from submission.checks.facts import Facts, folder_of
-from submission.checks.source import MODULE, Source, locals_of
+from submission.checks.source import FUNCTION, MODULE, UNREADABLE, Source, locals_of, read
 from submission.rule import ERROR, WARNING, Rule
 
 # What comes with TensorFlow and Keras; a model.py can count on these.
@@ -67,11 +67,11 @@ def why_unread(file: str, text: str) -> Iterator[str]:
         yield f"{file} is a notebook, not a Python file."
         return
     try:
-        ast.parse(text)
+        read(text, file)
     except SyntaxError as e:
         yield f"{file} is no Python: {e.msg}" + (f", line {e.lineno}." if e.lineno else ".")
-    except (ValueError, RecursionError) as e:
-        yield f"{file} is no Python: {e}."
+    except UNREADABLE as e:
+        yield f"{file} is no Python: {str(e) or 'it is nested too deeply'}."
 
 
 def newer_python(f: Facts) -> Iterator[str]:
@@ -85,8 +85,8 @@ def newer_python(f: Facts) -> Iterator[str]:
 def no_class(f: Facts) -> Iterator[str]:
     for s in main(f):
         starred = "*" in s.imports and any("Model" in other.bound for other in f.sources)
-        if f.lineage[0] or starred or "Model" in s.bound \
-                and not s.imports.get("Model", "").startswith(("tensorflow.", "keras.")):
+        if starred or "Model" in s.bound and (f.lineage[0] or not s.imports.get(
+                "Model", "").startswith(("tensorflow.", "keras."))):
             continue
         names = [n for n in s.classes if n != "Model"]
         near = difflib.get_close_matches("Model", names, n=1, cutoff=0.4) or names[:1]
@@ -165,36 +165,42 @@ def undefined(f: Facts) -> Iterator[str]:
 def no_attribute(f: Facts) -> Iterator[str]:
     """self.NAME in Model and its bases, where nothing in the archive ever gives such a name."""
     lineage = [pair for pair in f.lineage if pair]
-    if len(lineage) < len(f.lineage) or any(
-            owner.keywords or owner.decorator_list or DYNAMIC.search(s.text)
-            or re.search("__dict__|vars\\(|setattr", s.text) for s, owner in lineage):
+    unseen = [f.archive.text(n) or "" for n in f.names
+              if n.endswith(".py") and n not in [s.file for s in f.sources]]
+    if len(lineage) < len(f.lineage) or any(o.keywords or o.decorator_list for _, o in lineage) \
+            or any(DYNAMIC.search(text) or re.search("__dict__|vars\\(|setattr", text)
+                   for text in [*(s.text for s in f.sources), *unseen]):
         return
-    unseen = "\n".join(f.archive.text(n) or "" for n in f.names
-                       if n.endswith(".py") and n not in [s.file for s in f.sources])
-    known = set(dir(object)) | MODULE
+    known = set(dir(object)) | MODULE | set(re.findall(r"\w+", "\n".join(unseen)))
     for s in f.sources:
         known |= {n.attr for n in ast.walk(s.tree) if isinstance(n, ast.Attribute)
                   and not isinstance(n.ctx, ast.Load)}
+        # What code asks for by its name, it knows that it may lack.
+        known |= {str(a.value) for n in ast.walk(s.tree) if isinstance(n, ast.Call)
+                  and s.name(n.func) in ("hasattr", "getattr")
+                  for a in n.args[1:2] if isinstance(a, ast.Constant)}
     for _, owner in lineage:
-        known |= {str(getattr(n, "name", getattr(n, "id", getattr(n, "arg", ""))))
-                  for n in ast.walk(owner) if not isinstance(getattr(n, "ctx", None), ast.Load)}
+        known |= {str(getattr(n, key, "")).split(".")[0] for n in ast.walk(owner)
+                  if not isinstance(getattr(n, "ctx", None), ast.Load)
+                  for key in ("name", "asname", "id", "arg")}
     for s, owner in lineage:
         missing = {n.attr: n.lineno for n in ast.walk(owner) if isinstance(n, ast.Attribute)
                    and ast.unparse(n.value) == "self" and n.attr not in known and s.runs(n)
-                   and next(o for o in s.around(n) if isinstance(o, ast.ClassDef)) is owner
-                   and not s.tried(n, "AttributeError")
-                   and not re.search(rf"\b{n.attr}\b", unseen) and not asked(s, n)}
+                   and self_of(s, n) is owner and not s.tried(n, "AttributeError")}
         for name, line in missing.items():
             yield f"Line {line} of {s.file} uses self.{name}, which nothing defines."
 
 
-def asked(s: Source, node: ast.Attribute) -> bool:
-    """Whether some code asks for the attribute by its name before."""
-    return bool(re.search(rf"(has|get)attr\([^)]*['\"]{node.attr}['\"]", s.text))
+def self_of(s: Source, node: ast.AST) -> ast.AST | None:
+    """Whose self is meant: a class, or what else the function with that parameter stands in."""
+    return next((s.parents[o] for o in s.around(node) if isinstance(o, FUNCTION | ast.Lambda)
+                 and "self" in [a.arg for a in [*o.args.posonlyargs, *o.args.args]]), None)
 
 
 def not_in_module(f: Facts, s: Source, node: ast.ImportFrom) -> Iterator[tuple[str, str]]:
     """(name, file) of what is imported from a file of the archive that has no such name."""
+    if not node.level and well_known((node.module or "").split(".")[0]):
+        return      # the file may come second to the package of that name
     files = f.module(folder_of(s, node) + (node.module or "").replace(".", "/"))
     other = next((o for o in f.sources if [o.file] == files), None)
     if other is None or "*" in other.imports or DYNAMIC.search(other.text):
@@ -227,14 +233,20 @@ def held(f: Facts, module: str) -> bool:
     if anywhere and any(n.lower().endswith((".whl", ".egg", ".zip")) for n in f.names):
         return True
     path = module.replace(".", "/")
-    return any(n.startswith((f"{path}.py", f"{path}.so", f"{path}.cpython", f"{path}/"))
-               or anywhere and (f"/{path}.py" in n or f"/{path}/" in n) for n in f.names)
+    place = re.compile(("(.*/)?" if anywhere else "") + re.escape(path)
+                       + r"(/|\.([^/]*\.)?(py|pyc|so)$)")
+    return any(map(place.match, f.names))
+
+
+def well_known(top: str) -> bool:
+    """Whether a package may be installed on the platform."""
+    return top in sys.stdlib_module_names or top in PRESENT | UNPROVEN
 
 
 def missing_module(f: Facts) -> Iterator[str]:
     for module, where, caught in imported(f):
         top = module.split(".")[0]
-        known = top in sys.stdlib_module_names or top in PRESENT | UNPROVEN
+        known = well_known(top)
         if caught or (top and held(f, top)):
             if not caught and not known and not held(f, module) and not any(
                     DYNAMIC.search(s.text) for s in f.sources):

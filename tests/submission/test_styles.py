@@ -1,5 +1,6 @@
 """Other people's ways to write a model.py: what works is left alone, what doesn't is caught."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,41 @@ def helped(helper: str | bytes, start: str = "self.model = load()",
 
 LOADER = "import keras\ndef load():\n    return keras.models.load_model('weights.keras')\n"
 INSIDE = zips.predict(zips.ARGMAX, zips.LOAD, zips.HEAD)
+OVERRIDDEN = zips.predict("return self.labels(X)", zips.LOAD, zips.HEAD).replace(
+    "class Model", "class Base") + """
+    def labels(self, X):
+        return []
+
+class Model(Base):
+    def labels(self, X):
+        return self.model.predict(X).argmax(1)
+"""
+OTHER_NET = """
+class Wrapper:
+    def predict(self, X):
+        return X.tolist()
+
+class Picker:
+    def __init__(self, net=None):
+        self.inner = net
+    def predict(self, X):
+        return self.inner.predict(X).argmin(1)
+
+def unrelated():
+    net = Wrapper()
+    return net
+"""
+
+
+def own_loader(head: str) -> zips.Files:
+    """A model.py whose load_model is none of Keras', and what that opens."""
+    return {"model.py": zips.predict("return (X.mean((1, 2)) @ self.w).argmax(1)",
+                                     "self.w = load_model('weights.npz')",
+                                     "import numpy as np\n" + head),
+            "helper.py": "import numpy as np\ndef load_model(path):\n"
+                         "    return np.load(path)['w']\n", "weights.npz": zips.npz()}
+
+
 GOOD = {
     "Latin-1": {**zips.usual(),
                 "model.py": ("# coding: latin-1\n# è\n" + INSIDE).encode("latin-1")},
@@ -92,6 +128,44 @@ GOOD = {
         "equip(self)", zips.HEAD + "\nfrom tools import equip"), "tools.py": "import keras\n"
         "def equip(model):\n    model.net = keras.models.load_model('weights.keras')\n"},
     "divided as floats": zips.usual("X = X.astype('float32')\nX /= 255.0\n" + zips.ARGMAX),
+    "a loader of its own, this way or that": own_loader(
+        "if __package__:\n    from .helper import load_model\nelse:\n"
+        "    from helper import load_model"),
+    "a loader of its own, tried": own_loader(
+        "try:\n    from .helper import load_model\nexcept ImportError:\n"
+        "    from helper import load_model"),
+    "a loader of its own, cached": own_loader(
+        "import functools\ndef load_model(path):\n    return np.load(path)['w']\n"
+        "load_model = functools.lru_cache(load_model)"),
+    "a loader of its own, chosen": own_loader(
+        "import os\nif os.name == 'posix':\n    def load_model(path):\n"
+        "        return np.load(path)['w']\nelse:\n    load_model = None"),
+    "attributes given by a helper's setattr": {**zips.usual(
+        "return self.net.predict(X).argmax(1)", "helper.attach(self)",
+        zips.HEAD + "\nimport helper"), "helper.py": "import keras\ndef attach(model):\n"
+        "    setattr(model, 'n' + 'et', keras.models.load_model('weights.keras'))\n"},
+    "an import in the class": {**zips.usual(), "model.py": INSIDE.replace(
+        "return np.", "return self.np.").replace(
+            "class Model:", "class Model:\n    import numpy as np\n    import os.path\n").replace(
+            "self.model =", "self.here = self.os.getcwd()\n        self.model =")},
+    "a function with a self of its own": zips.usual(start=zips.LOAD + (
+        "\ndef call(self, x):\n    return x @ self.kernel\n"
+        "self.model.layers[-1].call = types.MethodType(call, self.model.layers[-1])"),
+        head=zips.HEAD + "\nimport types"),
+    "a method that Model replaces": {**zips.usual(), "model.py": OVERRIDDEN},
+    "a network that Model replaces": {**zips.usual(), "model.py": OVERRIDDEN.replace(
+        "return self.labels(X)", "return self.net.predict(X)").replace(
+        "self.model = ", "self.net = self.labels(0)\n        self.model = ").replace(
+        "return []", "return keras.Sequential()").replace(
+        "return self.model.predict(X).argmax(1)", "return Picker()") + OTHER_NET},
+    "another variable of that name": zips.usual(
+        "return label(self.model, X)", head=zips.HEAD + "\n" + OTHER_NET +
+        "def label(net, X):\n    return net.predict(X)\n"),
+    "a variable of a loop": zips.usual(
+        "for net in [Picker(self.model)]:\n    pass\nreturn net.predict(X)",
+        head=zips.HEAD + "\n" + OTHER_NET),
+    "a compiled module": {**headed("import fast\nimport quick"), "fast.abi3.so": b"ELF",
+                          "quick.cpython-310-x86_64-linux-gnu.so": b"ELF"},
     "a path with dots": {**zips.usual(start="self.model = keras.models.load_model("
                                             "Path(__file__).parent / 'src/../weights.keras')")},
 }
@@ -100,6 +174,48 @@ GOOD = {
 @pytest.mark.parametrize("name", GOOD)
 def test_what_works_is_left_alone(name: str, tmp_path: Path) -> None:
     assert found(GOOD[name], tmp_path) == []
+
+
+def test_a_file_called_as_one_of_pythons_is_only_warned_of(tmp_path: Path) -> None:
+    files = {**headed("from heapq import heapify\nheapify([1])"), "heapq.py": "import os\n"}
+    assert found(files, tmp_path) == [(15, "warning")]
+
+
+@pytest.mark.parametrize("alias", ["load_model = keras.models.load_model",
+                                   "def load():\n    return load_model('weights.npz')"])
+def test_kerass_own_loader_by_another_way_is_still_read(alias: str, tmp_path: Path) -> None:
+    files = own_loader("import keras\nfrom tensorflow.keras.models import *\n" + alias)
+    del files["helper.py"]
+    assert (52, "error") in found(files, tmp_path)
+
+
+@pytest.mark.parametrize("code", [
+    "class Net:\n    class Model:\n        def predict(self, X):\n            return X\n",
+    "def make():\n    class Model:\n        def predict(self, X):\n            return X\n"])
+def test_a_model_inside_something_else_is_none(code: str, tmp_path: Path) -> None:
+    assert (22, "error") in found({**zips.usual(), "model.py": code}, tmp_path)
+
+
+@pytest.mark.parametrize("code, why", [
+    ("def f(x, x):\n    return x\n", "duplicate argument"),
+    ("def f():\n    net = 1\n    global net\n", "global declaration"),
+    ("x = " + "-" * 100_000 + "1\n", "too")])
+@pytest.mark.parametrize("file", ["model.py", "helper.py"])
+def test_what_parses_but_does_not_compile_is_no_python(file: str, code: str, why: str,
+                                                       tmp_path: Path) -> None:
+    files = helped(LOADER)
+    files[file] = str(files[file]) + "\n" + code
+    assert (20, "error") in found(files, tmp_path)
+    told = [f.sentence for f in rules.check(tmp_path / "x.zip") if f.number == 20]
+    assert file in told[0]
+    assert why in told[0]
+
+
+def test_hostile_code_is_read_soon(tmp_path: Path) -> None:
+    files = zips.usual("return self.nowhere", start=zips.LOAD + "\n# " + "getattr(" * 250_000)
+    began = time.monotonic()
+    assert (25, "error") in found(files, tmp_path)
+    assert time.monotonic() - began < 30
 
 
 def test_a_helper_that_makes_the_file_is_believed(tmp_path: Path) -> None:
