@@ -3,15 +3,11 @@
 import contextlib
 import json
 import logging
-import os
 import pickle
-import socket
-import ssl
-import threading
 import traceback
-from pathlib import Path
 
 import pytest
+from listeners import echo, listener
 from platform_helpers import connect
 
 from submission import tokens
@@ -314,105 +310,3 @@ def test_children_of_others_and_strangers_are_left_out(platform):
     own = connect(platform).submissions("alice", phase=4)
     assert [row.owner for row in own] == ["alice"]
     assert own[0].parent is None
-
-CERTIFICATE = Path(__file__).with_name("self_signed.pem")      # of localhost, for tests only
-
-
-@contextlib.contextmanager
-def listener(answer):
-    """A server that gives each connection to ``answer``; yields its port and what was heard."""
-    heard = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    answer(server.accept()[0], heard)
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1], heard
-
-
-def hang_up(connection, heard):
-    heard.append(connection.recv(4096))
-    connection.close()
-
-
-def echo(status):
-    """A server that puts the request's token into the status line."""
-    def answer(connection, heard):
-        token = connection.recv(4096).partition(b"Authorization: ")[2].partition(b"\r\n")[0]
-        connection.sendall(b"HTTP/1.1 %d %b\r\nContent-Length: 0\r\n\r\n" % (status, token))
-        connection.close()
-    return answer
-
-
-def hear_and_hang_up(connection, heard):
-    """Agree on TLS, read the request, and go without an answer or a goodbye."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    with contextlib.suppress(OSError):
-        secure = context.wrap_socket(connection, server_side=True)
-        heard.append(secure.recv(65536))
-        os.close(secure.detach())
-
-
-def secure_client(port):
-    return Client(Transport(f"https://localhost:{port}", None, tries=3, pause=0.001))
-
-
-def test_a_handshake_that_breaks_off_is_tried_again_even_for_a_submission():
-    for call in (lambda c: c.submission(1), lambda c: c.create("some-key", 1)):
-        with listener(hang_up) as (port, heard), pytest.raises(Unreachable, match="broke"):
-            call(secure_client(port))
-        assert len(heard) == 3
-
-
-def test_who_speaks_no_https_is_told_apart():
-    """localhost:8000 means https."""
-    with listener(echo(400)) as (port, _), pytest.raises(UserError, match="write http://local"):
-        secure_client(port).submission(1)
-
-
-def test_a_proxy_that_refuses_is_named_and_not_its_password(monkeypatch):
-    """What it refuses never arrived."""
-    monkeypatch.setenv("no_proxy", "")
-    with listener(echo(407)) as (port, heard):
-        monkeypatch.setenv("https_proxy", f"http://user:secret-word@127.0.0.1:{port}")
-        with pytest.raises(Unreachable, match="proxy on the way to https://localhost") as error:
-            secure_client(9).create("some-key", 1)
-    assert "secret-word" not in str(error.value)
-
-
-def test_a_secure_connection_that_breaks_after_the_request_leaves_doubt(monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
-    with listener(hear_and_hang_up) as (port, heard):
-        with pytest.raises(Unclear, match="broke"):
-            secure_client(port).create("some-key", 1)
-        assert len(heard) == 1
-        assert heard[0].startswith(b"POST /api/submissions/")
-        with pytest.raises(Unreachable, match="broke"):
-            secure_client(port).submission(1)
-    assert len(heard) == 4
-
-
-def tunnel_and_hang_up(connection, heard):
-    """What a proxy does whose server goes away: open the tunnel, and let the request vanish."""
-    connection.recv(65536)
-    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    hear_and_hang_up(connection, heard)
-
-
-def test_a_request_that_vanishes_behind_a_proxy_leaves_doubt(monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
-    monkeypatch.setenv("no_proxy", "")
-    with listener(tunnel_and_hang_up) as (port, heard):
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
-        with pytest.raises(Unclear):
-            secure_client(9).create("some-key", 1)
-    assert len(heard) == 1
-
-
-def test_a_certificate_that_nobody_vouches_for_is_a_sentence_at_the_first_try():
-    words = "certificate of https://localhost:.* not trusted"
-    with listener(hear_and_hang_up) as (port, heard), pytest.raises(UserError, match=words):
-        secure_client(port).create("some-key", 1)
-    assert heard == []
