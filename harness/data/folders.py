@@ -43,7 +43,7 @@ def load(path: Path, labelled: bool) -> Dataset:
     files, labels = listed(path, names)
     loose = len(list(pictures(path, below=False))) if files else 0
     if loose:
-        say(f"{path}: passed over, because they lie in no class's folder: {loose:,} files.")
+        say(f"{path}: files passed over, because they lie in no class's folder: {loose:,}.")
     if not labelled and not files:
         names, files = (), list(pictures(path))
         labels = no_labels(len(files))
