@@ -250,7 +250,8 @@ def as_rgb(image: Any, format: str | None, bits: int) -> Any:
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         values = np.asarray(image)
-        if not ((values >= 0) & (values <= 255) & (values == np.floor(values))).all():
+        fractions = values.max(initial=0) <= 1 and (values != np.floor(values)).any()  # 0..1?
+        if fractions or not ((values >= 0) & (values <= 255)).all():
             raise ValueError("its range of values is unknown")
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:

@@ -138,7 +138,10 @@ def test_a_name_that_no_record_could_hold_is_refused(folder: Path) -> None:
 def test_fractions_are_not_cut_to_black(folder: Path) -> None:
     Image.fromarray(picture(1)[..., 0] / np.float32(255)).save(folder / "basophil" / "0.tif")
     assert load(folder).unreadable == (1,)
-    Image.fromarray(picture(1)[..., 0].astype(np.float32)).save(folder / "basophil" / "0.tif")
+    whole = picture(1)[..., 0].astype(np.float32)
+    Image.fromarray(whole).save(folder / "basophil" / "0.tif")
+    assert load(folder).unreadable == ()
+    Image.fromarray(whole * np.float32(0.97)).save(folder / "basophil" / "0.tif")  # resized, say
     assert load(folder).unreadable == ()
 
 
