@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-SIZE, UNIT, TIMES = 96, 256, (1, 4, 16)
+SIZE, UNIT, TIMES = 96, 1024, (1, 4, 16)
 SETTINGS = {"views": 1, "epochs_1": 3, "epochs_2": 2, "patience": 10}
 
 
