@@ -59,21 +59,25 @@ def activate(x: Any, name: str) -> Any:
     return functions[name](x)
 
 
-def convolve(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
+def convolve(x: Any, args: Mapping[str, Any], w: Mapping[str, Any],
+             product: Callable[..., Any] | None = None) -> Any:
+    """A convolution. product: what to call in place of ``tf.nn.conv2d``."""
     import tensorflow as tf
 
-    x = tf.nn.conv2d(x, w["kernel"], args["strides"], args["padding"],
-                     dilations=args.get("dilation", 1))
+    x = (product or tf.nn.conv2d)(x, w["kernel"], args["strides"], args["padding"],
+                                  dilations=args.get("dilation", 1))
     x = tf.nn.bias_add(x, w["bias"]) if "bias" in w else x
     return activate(x, args.get("activation", "linear"))
 
 
-def convolve_depthwise(x: Any, args: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
+def convolve_depthwise(x: Any, args: Mapping[str, Any], w: Mapping[str, Any],
+                       product: Callable[..., Any] | None = None) -> Any:
+    """The same of each channel alone. product: in place of ``tf.nn.depthwise_conv2d``."""
     import tensorflow as tf
 
     step, dilation = args["strides"], args.get("dilation", 1)
-    x = tf.nn.depthwise_conv2d(x, w["kernel"], (1, step, step, 1), args["padding"],
-                               dilations=(dilation, dilation))
+    x = (product or tf.nn.depthwise_conv2d)(x, w["kernel"], (1, step, step, 1), args["padding"],
+                                            dilations=(dilation, dilation))
     x = tf.nn.bias_add(x, w["bias"]) if "bias" in w else x
     return activate(x, args.get("activation", "linear"))
 
@@ -178,8 +182,9 @@ def drop(x: Any, args: Mapping[str, Any], seed: Any) -> Any:
     return x * keep / tf.cast(1.0 - args["rate"], x.dtype)
 
 
+Kind = Callable[[list[Any], Mapping[str, Any], Mapping[str, Any], Any], Any]
 # kind -> function(inputs, args, weights, seed). Adding a kind of layer is one row.
-KINDS: dict[str, Callable[[list[Any], Mapping[str, Any], Mapping[str, Any], Any], Any]] = {
+KINDS: dict[str, Kind] = {
     "conv": lambda x, a, w, s: convolve(x[0], a, w),
     "depthwise": lambda x, a, w, s: convolve_depthwise(x[0], a, w),
     "dense": lambda x, a, w, s: dense(x[0], a, w),
@@ -204,12 +209,14 @@ KINDS: dict[str, Callable[[list[Any], Mapping[str, Any], Mapping[str, Any], Any]
 
 
 def run(graph: Graph, x: Any, weights: Mapping[str, Any] | None = None, *, seed: Any = None,
-        until: str | None = None, number_type: str = "float32") -> Any:
+        until: str | None = None, number_type: str = "float32",
+        kinds: Mapping[str, Kind] = KINDS) -> Any:
     """The output of ``graph`` for a batch ``x``, as a float32 tensor.
 
     weights: what to use in place of ``graph.arrays`` (variables, in training). seed: two
     integers where dropout is to act. until: stop after the node of this name. number_type:
-    what is computed in; "bfloat16" halves the time on processors that have it.
+    what is computed in; "bfloat16" halves the time on processors that have it. kinds: what
+    computes each kind of node.
     """
     import tensorflow as tf
 
@@ -219,7 +226,7 @@ def run(graph: Graph, x: Any, weights: Mapping[str, Any] | None = None, *, seed:
     for i, node in enumerate(graph.nodes):
         w = {a: tf.cast(weights[f"{node.name}/{a}"], number_type) for a in node.arrays}
         own = None if seed is None else tf.stack([seed[0], seed[1] + i])
-        known[node.name] = KINDS[node.kind]([known[n] for n in node.inputs], node.args, w, own)
+        known[node.name] = kinds[node.kind]([known[n] for n in node.inputs], node.args, w, own)
         if node.name == until:
             break
         for name in uses[i]:

@@ -1,8 +1,7 @@
 """A step of training on several GPUs: each takes some rows of the batch, and all change alike.
 
-TensorFlow's MirroredStrategy keeps a copy of the variables on every GPU, and Keras' optimizers
-add the GPUs' gradients up. The step is that of one device but for float32's rounding and what
-dropout draws.
+TensorFlow's MirroredStrategy keeps a copy of the variables on every GPU. The step is that of one
+device but for float32's rounding and what dropout draws.
 """
 
 import contextlib
@@ -49,3 +48,12 @@ class Replicas:
             return share * work(own, targets, rate, share, replica)
 
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, self.strategy.run(part), axis=None)
+
+    def total(self, gradients: Any) -> Any:
+        """The sum over the devices, of what each found in ``work``."""
+        import tensorflow as tf
+
+        if self.strategy is None:
+            return gradients
+        return tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.SUM, gradients)

@@ -1,7 +1,7 @@
 """A stage of training: the loop over batches that never leaves the compiled graph."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,10 +10,13 @@ import numpy as np
 
 from harness.protocol import Protocol
 from harness.training.activations import filled
+from harness.training.gradients import kinds
 from harness.training.heads import HEAD, LOGITS, trainable
+from harness.training.optimizer import AdamW, subtract
 from harness.training.replicas import Replicas
 from harness.training.sources import Batch, Source
 from zoo.graph import Graph, run
+from zoo.rewrite import folded
 
 EVALUATED = 64     # pictures a batch, when judging
 PLATEAU = (3, 0.5)  # epochs without a better loss, and what the rate is then multiplied by
@@ -125,10 +128,10 @@ class Learner:
     """The variables of one stage and the compiled functions that change and judge them."""
 
     def __init__(self, graph: Graph, task: Task, stage: Stage) -> None:
-        import keras
         import tensorflow as tf
 
         self.graph, self.task, self.stage = graph, task, stage
+        self.folded, self.kinds = folded(graph), kinds(task.number_type)
         self.batch = min(task.protocol.batch, max(1, int(task.train.sum())))
         self.replicas = Replicas(self.batch)
         names = trainable(graph)
@@ -139,11 +142,9 @@ class Learner:
                       for head in (False, True)]
         with self.replicas.scope():
             self.variables = {k: tf.Variable(graph.arrays[k], name=k) for k in names}
-            self.optimizers = [keras.optimizers.AdamW(stage.rate, weight_decay=stage.decay)
-                               for _ in self.parts]
-            for optimizer, part in zip(self.optimizers, self.parts, strict=True):
-                optimizer.build([self.variables[k] for k in part])
-        # AutoGraph would rewrite all that they call, Keras' optimizer included, for seconds.
+            self.optimizers = [AdamW([self.variables[k] for k in part], stage.decay)
+                               for part in self.parts]
+        # AutoGraph would rewrite all that they call, for seconds, to no end.
         compiled = partial(tf.function, autograph=False, reduce_retracing=True)
         self._learn, self._predict = compiled(self.steps), compiled(self.logits)
 
@@ -163,7 +164,7 @@ class Learner:
         """
         import tensorflow as tf
 
-        moments = [v.value for optimizer in self.optimizers for v in optimizer.variables]
+        moments = [v for optimizer in self.optimizers for v in optimizer.moments]
         for variable in (*self.variables.values(), *self.averaged.values(), *moments):
             for v in getattr(variable, "values", (variable,)):  # one on every device
                 tf.raw_ops.AssignVariableOp(resource=v.handle, value=tf.zeros([0], v.dtype))
@@ -204,20 +205,21 @@ class Learner:
         own = tf.cast(replica, tf.int64) * 2**32  # dropout draws other numbers on every device
         seed = tf.stack([self.task.seed + own, self.done * len(self.graph.nodes)])
         with tf.GradientTape() as tape:
-            logits = run(self.graph, x, weights={**self.fixed, **self.variables}, seed=seed,
-                         until=LOGITS, number_type=self.task.number_type)
+            logits = self.forward(x, self.variables, seed)
             # Not TensorFlow's fused loss: its gradient is wrong where targets don't sum to 1.
             loss = -tf.reduce_mean(tf.reduce_sum(y * tf.nn.log_softmax(logits), 1))
             penalized = share * (loss + self.penalty())
-        names = [k for part in self.parts for k in part]
-        gradients = dict(zip(names, tape.gradient(penalized, [self.variables[k] for k in names]),
-                             strict=True))
+        gradients = self.replicas.total(tape.gradient(penalized, self.variables))
         for optimizer, part, times in zip(self.optimizers, self.parts,
                                           (1.0, self.stage.head_rate), strict=True):
-            if part:
-                optimizer.learning_rate.assign(rate * times)
-                optimizer.apply([gradients[k] for k in part], [self.variables[k] for k in part])
+            optimizer.apply([gradients[k] for k in part], rate * times, self.done + 1)
         return loss
+
+    def forward(self, x: Any, weights: Mapping[str, Any], seed: Any = None) -> Any:
+        """Logits; dropout acts where there is a seed."""
+        return run(Graph(self.folded.nodes, {}), x, until=LOGITS, seed=seed, kinds=self.kinds,
+                   weights=self.folded.arrays({**self.fixed, **weights}),
+                   number_type=self.task.number_type)
 
     def penalty(self) -> Any:
         import tensorflow as tf
@@ -250,11 +252,10 @@ class Learner:
             done = tf.cast(self.done, "float32")
             decay = tf.minimum(self.stage.ema, (1 + done) / (10 + done))
             for k, mean in self.averaged.items():
-                mean.assign(decay * mean + (1 - decay) * self.variables[k])
+                subtract(mean, 1 - decay, mean - self.variables[k])
 
     def logits(self, x: Any) -> Any:
-        return run(self.graph, x, weights={**self.fixed, **(self.averaged or self.variables)},
-                   until=LOGITS, number_type=self.task.number_type)
+        return self.forward(x, self.averaged or self.variables)
 
     def score(self, rows: Iterator[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
         """(cross entropy with smoothed labels, accuracy) of the weights that would be kept."""

@@ -42,7 +42,7 @@ for count in (1, 2):
     found |= {f"{count} weight {k}": v.numpy() for k, v in learner.variables.items()}
     found |= {f"{count} average {k}": v for k, v in learner.weights().items()}
     # Adam's steps hardly change with the size of the gradients; its momentums do.
-    momentums = [v for o in learner.optimizers for v in o.variables if "momentum" in v.path]
+    momentums = [v for o in learner.optimizers for v in o.first]
     found |= {f"{count} momentum {i}": v.numpy() for i, v in enumerate(momentums)}
     assert len(momentums) == len(learner.variables)
     learner.set_weights(learner.weights())
