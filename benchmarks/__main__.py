@@ -34,6 +34,10 @@ PARTS = {
               "of two large matrices in the same number type, measured in the same run; `timm`: "
               "its network on PyTorch, where that is installed, 64 pictures at a time, and `timm "
               "ratio` ours against it."),
+    "steps": ("Training steps", "Pictures of 96 x 96 a second through training steps of the whole "
+              "network with a new head, batches of 32: Keras' compiled model (`train_on_batch`), "
+              "in the number type that is faster for it, against ours. Batch norms stay in "
+              "inference mode on both sides; ours keeps a moving average of the weights besides."),
     "augmentation": ("Augmentation", "Pictures of 96 x 96 a second: our policies, Keras' layers, "
                      "tf.image."),
     "cleaning": ("Cleaning", "All of cleaning, each size in a process of its own; pictures beyond "

@@ -165,8 +165,8 @@ PRESETS = {
                       l2=1e-4, epochs_1=10, epochs_2=2, rate_1=1e-3, rate_2=5e-5, schedule="cosine",
                       warmup=0.1, batch=32, patience=5, size=64, suite=400),
     # What closes the gap: see docs/protocol.md for what each part earns.
-    "strong": Protocol("strong", policy="random", views=5, standardize=True, dense=0, dropout=0.2,
+    "strong": Protocol("strong", policy="random", views=8, standardize=True, dense=0, dropout=0.2,
                        l2=1e-4, label_smoothing=0.1, class_weights=False, boundary="auto",
-                       epochs_1=20, epochs_2=8, rate_1=1e-3, rate_2=2e-4, decay_2=1e-4,
+                       epochs_1=20, epochs_2=12, rate_1=1e-3, rate_2=2e-4, decay_2=1e-4,
                        schedule="cosine", warmup=0.1, ema=0.999, batch=32),
 }

@@ -8,6 +8,7 @@ Rows are in a fixed random order, so that reading from start to end meets the cl
 """
 
 import contextlib
+import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +123,8 @@ def compute(views: Views, count: int, frozen: Frozen, cache: Cache, step: Step, 
         sample = both(filled(views.dataset.images[:BATCH]), True)[:1 + maps]
         need = 2 * len(views.dataset) * sum(int(np.prod(out.shape[1:])) for out in sample)
         cache.make_room(need * len(todo), {cache.path(k) for keys in wanted for k in keys})
-        for view in todo:
+        # Processes that need the same views begin with different ones, and find the others' later.
+        for view in random.sample(todo, len(todo)):
             found[view] = made(cache, wanted[view], views, view, both, step)
     tables = list(found.values())
     return Activations(tuple(t[1] for t in tables if maps), tuple(t[0] for t in tables),

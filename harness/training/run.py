@@ -213,7 +213,7 @@ def one_fold(job: Job, frozen: Frozen, task: Task, pooled: Tables | None, source
     views = p.other_views
     stages: dict[str, Trained] = {}
     if pooled is None:
-        top = head(p, features(frozen.tail, job), task.classes, job.seed)
+        top = head(p, features(frozen.tail, job.dataset.images.shape[1:]), task.classes, job.seed)
     else:
         top = head(p, pooled.tables[0].shape[1], task.classes, job.seed, sample(pooled, task))
         with outcome.timed("stage 1"), watched(p.epochs_1, task, f"{name}: stage 1, head") as step:
@@ -242,11 +242,11 @@ def warn_of_divergence(name: str, stages: dict[str, Trained]) -> None:
                           "are those it began with. Lower rate_1 and rate_2.")
 
 
-def features(tail: Graph, job: Job) -> int:
-    """How many pooled features a network gives: what it does to one empty picture."""
+def features(tail: Graph, shape: tuple[int, ...]) -> int:
+    """How many pooled features a network gives: what it does to one empty picture (H, W, 3)."""
     from zoo.graph import run
 
-    empty = np.zeros((1, *job.dataset.images.shape[1:]), "float32")
+    empty = np.zeros((1, *shape), "float32")
     return int(run(join(tail, POOL), empty).shape[-1])
 
 
