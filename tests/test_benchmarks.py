@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as page
-from benchmarks import limit, pairs, sweep
+from benchmarks import limit, pairs, steps, sweep
 
 
 def test_the_ratio_is_the_median_of_the_rounds_and_its_range() -> None:
@@ -47,6 +47,13 @@ def test_the_sweep_of_a_tiny_case_runs_to_its_end(monkeypatch: pytest.MonkeyPatc
     assert (row["pictures"], row["data"], row["epochs"]) == (40, "demo", "1 + 1")
     assert row["ceiling"] > 0
     assert "->" in row["accuracy"]
+
+
+@pytest.mark.slow
+def test_both_take_training_steps() -> None:
+    row, mean = steps.measure(("smallcnn3",), rounds=1)
+    assert row["plain"] / 100 < row["ours"] < row["plain"] * 100
+    assert mean["ratio"] == pytest.approx(row["ratio"])
 
 
 def test_the_share_of_the_limit_is_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
