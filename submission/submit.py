@@ -118,13 +118,16 @@ def send(sender: Sender, parcel: Parcel, competition: Competition, phase: Phase,
     where nothing was sent, and says so; the ledger says it too.
     """
     with sender.ledger.sending():
-        entry = _open_attempt(sender, parcel, phase, user)
-        if entry is None:
-            entry = _look_for_same_bytes(sender, parcel, competition, phase, user)
-        if entry is not None and not entry.unsent:
-            if not (force and entry.state in ENDED):
-                return _already(sender, entry, parcel, phase)
-            entry = None
+        known = _attempts(sender, parcel, phase, user)
+        entry = known[-1] if known and known[-1].unsent else None
+        if entry is not None:
+            sender.say(f"Taking up the attempt of {entry.time}: {STATES[entry.state]}.")
+            _settle(sender, entry)
+        # The bytes may have got there by another attempt, however far this one came.
+        sent = (next((e for e in reversed(known) if not e.unsent), None)
+                or _look_for_same_bytes(sender, parcel, competition, phase, user))
+        if sent is not None and not (force and sent.state in ENDED):
+            return _already(sender, sent, parcel, phase)
         uploaded = entry is not None and entry.key is not None
         require_room(sender.client, None if uploaded else parcel, competition, phase)
         if entry is None:
@@ -163,18 +166,11 @@ def _used(phase: Phase) -> str:
             "in all")
 
 
-def _open_attempt(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> Entry | None:
-    """The newest attempt on these bytes in this phase; it may have been cut short."""
-    found = None
-    for entry in sender.ledger.entries():
-        if (entry.sha256 == parcel.sha256 and entry.host == sender.client.host
-                and entry.phase_id == phase.id and entry.user in (None, user)
-                and entry.state != "gone"):
-            found = entry
-    if found and found.unsent:
-        sender.say(f"Taking up the attempt of {found.time}: {STATES[found.state]}.")
-        _settle(sender, found)
-    return found
+def _attempts(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> list[Entry]:
+    """The attempts on these bytes in this phase, the oldest first; without lost submissions."""
+    return [e for e in sender.ledger.entries()
+            if e.sha256 == parcel.sha256 and e.host == sender.client.host
+            and e.phase_id == phase.id and e.user in (None, user) and e.state != "gone"]
 
 
 def _settle(sender: Sender, entry: Entry) -> None:
