@@ -46,6 +46,7 @@ class Board:
 
     columns: tuple[str, ...] = ()
     primary: str | None = None
+    rising: bool = True             # False: the smallest value ranks first, as of an error
 
 
 @dataclass(frozen=True)
@@ -236,11 +237,11 @@ def parse_competition(body: dict[str, Any]) -> Competition:
 
 def parse_board(columns: list[dict[str, Any]], primary: Any) -> Board:
     """The columns that a submission itself has: not the computed ones, not the hidden ones."""
-    shown = sorted((int(c.get("index") or 0), str(c["key"])) for c in columns
-                   if not c.get("computation") and not c.get("hidden"))
-    keys = [key for _, key in shown]
-    ranking = [key for index, key in shown if index == int(primary or 0)]
-    return Board(tuple(keys), next(iter(ranking + keys), None))
+    shown = sorted((int(c.get("index") or 0), str(c["key"]), c.get("sorting") != "asc")
+                   for c in columns if not c.get("computation") and not c.get("hidden"))
+    ranking = [column for column in shown if column[0] == int(primary or 0)]
+    _, best, rising = next(iter(ranking + shown), (0, None, True))
+    return Board(tuple(key for _, key, _ in shown), best, rising)
 
 
 def _phase(body: dict[str, Any]) -> Phase:
@@ -265,7 +266,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
         phase_name=str(body.get("phase_name") or ""),
         parent=body.get("parent") or None, children=_children(body.get("children") or []),
-        has_children=bool(body.get("has_children")),
+        has_children=bool(body.get("has_children") or body.get("children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",
         on_leaderboard=bool(body.get("on_leaderboard")),
         auto_run=body.get("auto_run") is not False,
@@ -273,16 +274,17 @@ def parse_row(body: dict[str, Any]) -> Row:
 
 
 def column_scores(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Column key -> value. Scores come as text; of doubled rows the newest counts."""
-    scores: dict[str, float] = {}
+    """Column key -> value, in the columns' order. Scores come as text; of doubled rows the newest
+    counts."""
+    found: dict[str, tuple[int, float]] = {}
     for row in sorted(rows, key=lambda row: int(row.get("id") or 0)):
         try:
             value = float(row["score"])
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if math.isfinite(value):
-            scores[str(row.get("column_key"))] = value
-    return scores
+            found[str(row.get("column_key"))] = int(row.get("index") or 0), value
+    return {key: value for key, (_, value) in sorted(found.items(), key=lambda item: item[1][0])}
 
 
 def _children(values: list[Any]) -> tuple[int, ...]:

@@ -46,7 +46,8 @@ ENDED = ("scored", "failed", "cancelled", "unscored")
 
 @dataclass
 class Entry:
-    """One attempt. Times are UTC, ISO 8601; ``score`` is the platform's ranking column."""
+    """One attempt. Times are UTC, ISO 8601; ``score`` is the platform's ranking column, None where
+    the smallest value ranks first."""
 
     attempt: str
     state: str = "begun"

@@ -26,8 +26,8 @@ class Outcome:
     """How a submission stands.
 
     ``state`` is running, scored, failed, cancelled, unscored or gone; ``score`` the value of the
-    ranking column (the mean over the tasks where there are several); ``scores`` column -> value,
-    or task -> column -> value; ``note`` what else must be said.
+    ranking column (the mean over the tasks where there are several), None where the smallest ranks
+    first; ``scores`` column -> value, or task -> column -> value; ``note`` what else must be said.
     """
 
     number: int
@@ -96,7 +96,9 @@ def judge(row: Row, children: list[Row], board: Board) -> Outcome:
         return _parent(row, children, board)
     state, note = _state(row, board)
     missing = _missing(row, board) if state == "scored" else ()
-    return Outcome(row.id, state, row.status, row.details, ranking(row, board), dict(row.scores),
+    # An error or a duration, taken for an accuracy, would spoil the forecasts that learn from it.
+    score = ranking(row, board) if board.rising else None
+    return Outcome(row.id, state, row.status, row.details, score, dict(row.scores),
                    (row.id,) if state == "failed" else (), note, missing, row.on_leaderboard)
 
 
@@ -121,8 +123,12 @@ def _state(row: Row, board: Board) -> tuple[str, str]:
     if row.status == "Cancelled":
         return "cancelled", ""
     missing = _missing(row, board)
-    if ranking(row, board) is not None:
-        return "scored", f"no score for {', '.join(missing)}" if missing else ""
+    value = ranking(row, board)
+    if value is not None:
+        notes = [f"no score for {', '.join(missing)}"] if missing else []
+        if not board.rising:
+            notes.append(f"{board.primary} is {value:g}, and the smallest ranks first: no accuracy")
+        return "scored", "; ".join(notes)
     return "unscored", ("finished without a score: the scoring program may have written text or "
                         "NaN, or left the column out")
 
