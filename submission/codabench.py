@@ -174,8 +174,8 @@ class Client:
         query = {"phase": phase} if phase is not None else {"phase__competition": competition}
         body = self._rows("submissions", **query)
         with known_form("submissions"):
-            rows = [parse_row(row) for row in body]
-        return [row for row in rows if owner in (None, row.owner) and row.parent is None]
+            rows = {row.id: row for row in map(parse_row, body)}    # pages may overlap
+        return [row for row in rows.values() if owner in (None, row.owner) and row.parent is None]
 
     def _rows(self, what: str, **query: Any) -> list[Any]:
         """A list, whether the platform gives it whole or in pages."""
