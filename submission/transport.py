@@ -26,7 +26,7 @@ import requests
 import urllib3
 from requests.cookies import RequestsCookieJar
 
-from submission.tokens import Token
+from submission.tokens import VARIABLE, Token
 from zoo.errors import UserError
 
 TIMEOUT = (10.0, 60.0)              # seconds to connect, seconds of silence
@@ -249,7 +249,8 @@ class Transport:
             body = self._parse(data)
         except (ValueError, RecursionError):
             if status >= 400:
-                raise Refused(f"{self.host}{path} answers {status} ({reason}).",
+                raise Refused(f"{self.host}{path} answers {status} ({reason}) with a page in the "
+                              "place of data; --host may be no Codabench server.",
                               status) from None
             raise Trouble(f"{self.host} answers with a web page in the place of data; it may be "
                           "under maintenance.", arrived=True, status=status) from None
@@ -283,8 +284,11 @@ class Transport:
         reason = self._clean(explain(body))
         if status in (401, 403) and ("token" in reason.lower() or "credentials" in reason.lower()):
             source = self.token.source if self.token else "nowhere"
+            advice = (f"Run `harness login --host {self.host}`." if VARIABLE not in source else
+                      "Put a valid one into it, or unset it and run `harness login --host "
+                      f"{self.host}`.")
             return Refused(f"{self.host} does not accept the token from {source}: {reason} "
-                           f"Run `harness login --host {self.host}`.", status, body)
+                           f"{advice}", status, body)
         return Refused(f"{self.host} refuses {method} {path} ({status}): {reason}", status, body)
 
     def _clean(self, text: Any) -> str:
