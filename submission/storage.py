@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from submission.transport import TIMEOUT, Unreachable, new_session
+from submission.transport import TIMEOUT, Unreachable, arriving, new_session
 from submission.unpack import TooLarge
 from zoo.errors import UserError
 
@@ -115,10 +115,12 @@ def _moved(address: str, response: requests.Response) -> str:
 
 def _reason(response: requests.Response) -> str:
     """The error code in a storage's XML, else the phrase of the status line."""
-    try:
-        start = next(response.iter_content(4000), b"")
-    except requests.exceptions.RequestException:
-        start = b""
+    start = b""
+    with contextlib.suppress(requests.exceptions.RequestException):
+        for piece in arriving(response):
+            start += piece
+            if len(start) > 4000:
+                break
     _, _, rest = start.decode("utf-8", errors="replace").partition("<Code>")
     return rest.partition("</Code>")[0][:80] or response.reason or ""
 
@@ -139,7 +141,7 @@ def pieces(address: str, limit: int) -> Iterator[bytes]:
                                  f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
             if told.isdecimal() and int(told) > limit:
                 raise too_large
-            for piece in response.iter_content(65536):
+            for piece in arriving(response):
                 size += len(piece)
                 if size > limit:
                     raise too_large
@@ -190,7 +192,7 @@ def content_hash(address: str, sizes: Collection[int]) -> str | None:
             length = response.headers.get("Content-Length", "")
             if response.status_code >= 400 or not length.isdecimal() or int(length) not in sizes:
                 return None
-            for piece in response.iter_content(PIECE):
+            for piece in arriving(response):
                 digest.update(piece)
     except requests.exceptions.RequestException as e:
         raise Unreachable(f"The storage at {_host(address)} can't be read "
