@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from submission.transport import TIMEOUT, Unreachable, arriving, new_session
+from submission.transport import TIMEOUT, Refused, Unreachable, arriving, new_session
 from submission.unpack import TooLarge
 from zoo.errors import UserError
 
@@ -28,6 +28,7 @@ MOVED = {301, 302, 303, 307, 308}
 MOVED_UPLOADS = MOVED - {303}              # 303: it was taken, and something else lies there
 # The second is for Azure's storage, which wants to be told; others pass over it.
 HEADERS = {"Content-Type": "application/zip", "x-ms-blob-type": "BlockBlob"}
+PASSING = (408, 429)                        # refusals that may be none the next time
 Progress = Callable[[int, int], None]       # bytes sent so far, bytes in all
 
 
@@ -83,7 +84,7 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
             continue
         if status < 300:
             return
-        if status < 500 and status not in (408, 429):
+        if status < 500 and status not in PASSING:
             break
     else:
         raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {UPLOADS} times: "
@@ -141,14 +142,19 @@ def _reason(response: requests.Response, start: bytes) -> str:
 def pieces(address: str, limit: int) -> Iterator[bytes]:
     """The content at a presigned address, piece by piece, without credentials.
 
-    Raises TooLarge for more than ``limit`` bytes, Unreachable where it can't be read.
+    Raises TooLarge for more than ``limit`` bytes, Refused where storage says no, Unreachable where
+    it can't be read.
     """
     size = 0
     try:
         with _open(address) as response:
-            if response.status_code >= 400:
-                raise Unreachable(f"The storage at {_host(address)} answers "
-                                  f"{response.status_code} {_reason(response, _start(response))}.")
+            status = response.status_code
+            if status >= 400:
+                sentence = (f"The storage at {_host(address)} answers {status} "
+                            f"{_reason(response, _start(response))}.")
+                if status < 500 and status not in PASSING:
+                    raise Refused(sentence, status)
+                raise Unreachable(sentence)
             told = response.headers.get("Content-Length", "")
             too_large = TooLarge(f"A file at {_host(address)} is larger than the "
                                  f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
@@ -176,14 +182,17 @@ def _open(address: str) -> requests.Response:
 
 
 def download(address: str, limit: int, *, pause: float = 1.0) -> bytes:
-    """The content at a presigned address; at most ``limit`` bytes."""
+    """The content at a presigned address; at most ``limit`` bytes. Raises as ``pieces``."""
     file = io.BytesIO()
     save(address, file, limit, pause=pause)
     return file.getvalue()
 
 
 def save(address: str, file: IO[bytes], limit: int, *, pause: float = 1.0) -> None:
-    """Write the content at a presigned address into an empty file; at most ``limit`` bytes."""
+    """Write the content at a presigned address into an empty file; at most ``limit`` bytes.
+
+    Tried again where it can't be read, not where storage refuses. Raises as ``pieces``.
+    """
     for turn in range(DOWNLOADS):
         try:
             for piece in pieces(address, limit):
