@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import datetime
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from submission.transport import Transport
 from zoo.errors import UserError
 
+STATUSES = ("Previous", "Current", "Next")     # of a phase
 ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
 MOST_PAGES = 1000                   # of a list
 LONGEST_NUMBER = 20                 # digits of what can be a submission's number
@@ -27,7 +29,7 @@ class Phase:
 
     id: int
     name: str
-    status: str                     # Previous, Current, Next
+    status: str                     # one of STATUSES, where it can be known
     start: str
     end: str
     per_day: int | None
@@ -246,15 +248,33 @@ def parse_board(columns: list[dict[str, Any]], primary: Any) -> Board:
 
 def _phase(body: dict[str, Any]) -> Phase:
     limited = bool(body.get("has_max_submissions"))
-    per_day, per_person = (
-        int(body[name]) if limited and body.get(name) is not None else None
+    per_day, per_person = (             # 0 is no limit, too
+        int(body.get(name) or 0) or None if limited else None
         for name in ("max_submissions_per_day", "max_submissions_per_person"))
     return Phase(
-        id=int(body["id"]), name=str(body.get("name") or ""), status=str(body.get("status") or ""),
+        id=int(body["id"]), name=str(body.get("name") or ""), status=_status(body),
         start=str(body.get("start") or ""), end=str(body.get("end") or ""),
         per_day=per_day, per_person=per_person,
         used_today=int(body.get("used_submissions_per_day") or 0),
         used=int(body.get("used_submissions_per_person") or 0))
+
+
+def _status(body: dict[str, Any]) -> str:
+    """A phase's status; from its times, UTC, where an older server leaves it out or has another."""
+    status = str(body.get("status") or "")
+    start, end = (_moment(body.get(name)) for name in ("start", "end"))
+    if status in STATUSES or start is None:
+        return status
+    now = datetime.datetime.now(datetime.UTC)
+    return "Next" if now < start else "Previous" if end and end <= now else "Current"
+
+
+def _moment(text: Any) -> datetime.datetime | None:
+    try:
+        moment = datetime.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def parse_row(body: dict[str, Any]) -> Row:

@@ -139,7 +139,9 @@ def send(sender: Sender, parcel: Parcel, competition: Competition, phase: Phase,
 def require_room(client: Client, parcel: Parcel | None, competition: Competition,
                  phase: Phase) -> None:
     """Raise UserError where the phase is closed, or a limit or the storage is spent."""
-    if competition.participant != "approved":
+    may, reason = client.may_submit(phase.id)
+    # Its answer goes before the competition's: robots take part without having registered.
+    if not may and competition.participant != "approved":
         state = competition.participant or "not registered"
         raise UserError(f"You are {state} in competition {competition.id} ({competition.title}). "
                         f"Nothing was sent. Register at {client.host}/competitions/"
@@ -147,7 +149,6 @@ def require_room(client: Client, parcel: Parcel | None, competition: Competition
     if not phase.open:
         when = (f"starts {phase.start}" if phase.status == "Next" else f"ended {phase.end}")
         raise UserError(f"The phase {phase.name} is not open; it {when}. Nothing was sent.")
-    may, reason = client.may_submit(phase.id)
     if not may:
         raise UserError(f"The platform takes no submission in the phase {phase.name}: {reason} "
                         f"({_used(phase)}). Nothing was sent. Days are counted in UTC.")
@@ -160,10 +161,9 @@ def require_room(client: Client, parcel: Parcel | None, competition: Competition
 
 
 def _used(phase: Phase) -> str:
-    if phase.per_day is None and phase.per_person is None:
-        return "no limits"
-    return (f"{phase.used_today} of {phase.per_day} today, {phase.used} of {phase.per_person} "
-            "in all")
+    counts = ((phase.used_today, phase.per_day, "today"), (phase.used, phase.per_person, "in all"))
+    return ", ".join(f"{used} of {limit} {when}" for used, limit, when in counts
+                     if limit is not None) or "no limits"
 
 
 def _attempts(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> list[Entry]:
