@@ -312,7 +312,9 @@ class Transport:
                       f"{self.host}`.")
             return Refused(f"{self.host} does not accept the token from {source}: {reason} "
                            f"{advice}", status, body)
-        return Refused(f"{self.host} refuses {method} {path} ({status}): {reason}", status, body)
+        advice = " Is the number right, and may you see it?" if status == 404 else ""
+        return Refused(f"{self.host} refuses {method} {path} ({status}): {reason}{advice}", status,
+                       body)
 
     def _clean(self, text: Any) -> str:
         text = str(text)

@@ -128,6 +128,8 @@ def _state(row: Row, board: Board) -> tuple[str, str]:
         notes = [f"no score for {', '.join(missing)}"] if missing else []
         if not board.rising:
             notes.append(f"{board.primary} is {value:g}, and the smallest ranks first: no accuracy")
+        elif not 0 <= value <= 1:
+            notes.append("no share from 0 to 1, so not compared with the forecast")
         return "scored", "; ".join(notes)
     return "unscored", ("finished without a score: the scoring program may have written text or "
                         "NaN, or left the column out")

@@ -219,6 +219,17 @@ def test_what_ranks_from_the_smallest_is_told_and_is_no_score():
     assert watching.judge(parent, [parse_row(row)], board).score is None
 
 
+@pytest.mark.parametrize("value, share", [("0", True), ("1", True), ("0.94", True), ("94.2", False),
+                                          ("-0.1", False), ("1.01", False)])
+def test_a_score_that_nothing_is_learned_from_says_so(value, share):
+    """Forecasts are shares; a platform may count percent."""
+    row = parse_row({"id": 1, "status": "Finished", "scores": [
+        {"id": 1, "column_key": "accuracy", "score": value}]})
+    outcome = watching.judge(row, [], Board(("accuracy",), "accuracy"))
+    assert (outcome.state, outcome.score) == ("scored", float(value))
+    assert ("not compared" in outcome.note) == (not share)
+
+
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_where_the_columns_are_unknown_the_first_column_counts(order):
     """Whatever order the scoring program wrote the scores in."""
