@@ -61,9 +61,12 @@ class Competition:
     phases: tuple[Phase, ...]
 
     def phase(self, wanted: str | int | None) -> Phase:
-        """The phase of that number or name; None: the open one. Raises UserError with the list."""
+        """The phase of that number, or of that name or number as text; None: the open one.
+
+        Raises UserError with the list.
+        """
         found = [p for p in self.phases
-                 if (p.open if wanted is None else str(wanted) in (str(p.id), p.name))]
+                 if (p.open if wanted is None else wanted in (p.id, str(p.id), p.name))]
         if len(found) == 1:
             return found[0]
         names = ", ".join(f"{p.name} ({p.id}, {_when(p)})" for p in self.phases) or "none"

@@ -185,3 +185,15 @@ def test_no_limit_is_not_shown_as_one(per_day, per_person, words):
     phase = phase_of(has_max_submissions=True, max_submissions_per_day=per_day,
                      max_submissions_per_person=per_person)
     assert _used(phase) == words
+
+
+def test_a_phase_whose_name_is_another_ones_number_is_not_taken_for_it(platform, sender, parcel):
+    """Looked up again after the upload, by its number."""
+    first, second = platform.world.competitions[1].phases
+    second.name = str(first.id)
+    assert go(sender, parcel).submission == 1
+    found = sender.client.competition(1)
+    assert found.phase(first.id).id == first.id
+    assert found.phase(str(second.id)).id == second.id
+    with pytest.raises(UserError, match="no single phase"):
+        found.phase(str(first.id))
