@@ -332,7 +332,7 @@ def record_outcome(ledger: Ledger, entry: Entry, outcome: Outcome) -> bool:
     state = "sent" if outcome.state == "running" else outcome.state
     note = outcome.note or (outcome.details if state == "failed" else "")
     facts: dict[str, Any] = {"state": state, "note": note or None}
-    if state != "gone":             # what it once returned stays true
+    if outcome.scores or state not in ("gone", "sent"):     # what it once returned stays true
         facts |= {"score": outcome.score, "scores": dict(outcome.scores)}
     if all(getattr(entry, name) == value for name, value in facts.items()):
         return False

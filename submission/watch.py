@@ -17,7 +17,8 @@ from submission.transport import Refused, Unreachable
 
 # Seconds that an end must stay unchanged. Scores follow "Finished" within a second or two, a
 # failure of the scores file within one; a cancelled job was seen to finish seven seconds later.
-PATIENCE = {"scored": 2.0, "failed": 5.0, "cancelled": 30.0, "unscored": 60.0}
+# Of several servers behind one address, one may not know of a submission as soon as the others.
+PATIENCE = {"scored": 2.0, "failed": 5.0, "gone": 10.0, "cancelled": 30.0, "unscored": 60.0}
 SHORTEST, LONGEST = 1.0, 15.0       # seconds between two looks
 
 
@@ -62,8 +63,7 @@ def watch(client: Client, number: int, board: Board, *,
             outcome, wait, last_change = new, SHORTEST, time.monotonic()
             seen(outcome)
         unchanged = time.monotonic() - last_change
-        if outcome.state == "gone" or (outcome.state != "running"
-                                       and unchanged >= patience(outcome) * scale):
+        if outcome.state != "running" and unchanged >= patience(outcome) * scale:
             return outcome
         if time.monotonic() - start >= timeout:
             return replace(outcome, state="running")

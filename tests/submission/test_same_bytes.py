@@ -1,7 +1,8 @@
-"""Bytes that another attempt brought to the platform are not sent again, whatever one's own did."""
+"""Bytes that another attempt brought there are not sent again, and no score is forgotten."""
 
 import pytest
 from platform_helpers import SCALE
+from server.lives import Frame
 
 from submission.ledger import Ledger
 from submission.submit import Sender, finish, send
@@ -49,3 +50,16 @@ def test_a_forced_attempt_that_was_cut_short_goes_on_only_with_force(platform, s
     assert len(platform.world.submissions) == 1
     assert go(sender, parcel, force=True).submission == 2
     assert len(sender.ledger.entries()) == 2
+
+
+def test_a_score_outlasts_a_watch_that_ends_before_it_is_certain(platform, sender, parcel):
+    """A submission that one server doesn't know, or that runs again without its scores."""
+    entry = go(sender, parcel)
+    assert finish(sender, entry).score == 0.94
+    row = platform.world.submissions.pop(entry.submission)
+    assert finish(sender, entry, timeout=0).state == "running"
+    platform.world.submissions[entry.submission] = row
+    row.frames = [Frame("Running")]
+    assert finish(sender, entry, timeout=0).state == "running"
+    kept, = sender.ledger.entries()
+    assert (kept.state, kept.score) == ("sent", 0.94)

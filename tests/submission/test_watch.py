@@ -130,6 +130,19 @@ def test_a_deleted_submission_is_gone(platform, client, submitted):
     assert seen_by(client, number)[0].state == "gone"
 
 
+def test_a_submission_that_one_server_does_not_know_yet_is_not_gone(platform, client, submitted,
+                                                                    monkeypatch):
+    """Taken for deleted, its bytes would be sent again."""
+    assert watching.PATIENCE["gone"] >= 5
+    monkeypatch.setitem(watching.PATIENCE, "gone", 10 / SCALE)     # however slow this machine is
+    number = submitted("good")
+    row = platform.world.submissions.pop(number)
+    platform.fault("GET", rf"^/api/submissions/{number}/", "call", skip=2,
+                   call=lambda: platform.world.submissions.update({number: row}))
+    outcome, _ = seen_by(client, number)
+    assert outcome.state == "scored"
+
+
 def test_maintenance_in_between_is_sat_out(platform, client, submitted):
     number = submitted("good")
     platform.fault("GET", r"^/api/submissions/\d+/", "html", times=12, skip=2)
