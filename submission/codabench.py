@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import datetime
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from submission.transport import Transport
 from zoo.errors import UserError
 
+STATUSES = ("Previous", "Current", "Next")     # of a phase
 ENDS = ("Finished", "Failed", "Cancelled", "Unknown")
 MOST_PAGES = 1000                   # of a list
 LONGEST_NUMBER = 20                 # digits of what can be a submission's number
@@ -27,7 +29,7 @@ class Phase:
 
     id: int
     name: str
-    status: str                     # Previous, Current, Next
+    status: str                     # one of STATUSES, where it can be known
     start: str
     end: str
     per_day: int | None
@@ -46,6 +48,7 @@ class Board:
 
     columns: tuple[str, ...] = ()
     primary: str | None = None
+    rising: bool = True             # False: the smallest value ranks first, as of an error
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,12 @@ class Competition:
     phases: tuple[Phase, ...]
 
     def phase(self, wanted: str | int | None) -> Phase:
-        """The phase of that number or name; None: the open one. Raises UserError with the list."""
+        """The phase of that number, or of that name or number as text; None: the open one.
+
+        Raises UserError with the list.
+        """
         found = [p for p in self.phases
-                 if (p.open if wanted is None else str(wanted) in (str(p.id), p.name))]
+                 if (p.open if wanted is None else wanted in (p.id, str(p.id), p.name))]
         if len(found) == 1:
             return found[0]
         names = ", ".join(f"{p.name} ({p.id}, {_when(p)})" for p in self.phases) or "none"
@@ -173,8 +179,8 @@ class Client:
         query = {"phase": phase} if phase is not None else {"phase__competition": competition}
         body = self._rows("submissions", **query)
         with known_form("submissions"):
-            rows = [parse_row(row) for row in body]
-        return [row for row in rows if owner in (None, row.owner) and row.parent is None]
+            rows = {row.id: row for row in map(parse_row, body)}    # pages may overlap
+        return [row for row in rows.values() if owner in (None, row.owner) and row.parent is None]
 
     def _rows(self, what: str, **query: Any) -> list[Any]:
         """A list, whether the platform gives it whole or in pages."""
@@ -236,24 +242,42 @@ def parse_competition(body: dict[str, Any]) -> Competition:
 
 def parse_board(columns: list[dict[str, Any]], primary: Any) -> Board:
     """The columns that a submission itself has: not the computed ones, not the hidden ones."""
-    shown = sorted((int(c.get("index") or 0), str(c["key"])) for c in columns
-                   if not c.get("computation") and not c.get("hidden"))
-    keys = [key for _, key in shown]
-    ranking = [key for index, key in shown if index == int(primary or 0)]
-    return Board(tuple(keys), next(iter(ranking + keys), None))
+    shown = sorted((int(c.get("index") or 0), str(c["key"]), c.get("sorting") != "asc")
+                   for c in columns if not c.get("computation") and not c.get("hidden"))
+    ranking = [column for column in shown if column[0] == int(primary or 0)]
+    _, best, rising = next(iter(ranking + shown), (0, None, True))
+    return Board(tuple(key for _, key, _ in shown), best, rising)
 
 
 def _phase(body: dict[str, Any]) -> Phase:
     limited = bool(body.get("has_max_submissions"))
-    per_day, per_person = (
-        int(body[name]) if limited and body.get(name) is not None else None
+    per_day, per_person = (             # 0 is no limit, too
+        int(body.get(name) or 0) or None if limited else None
         for name in ("max_submissions_per_day", "max_submissions_per_person"))
     return Phase(
-        id=int(body["id"]), name=str(body.get("name") or ""), status=str(body.get("status") or ""),
+        id=int(body["id"]), name=str(body.get("name") or ""), status=_status(body),
         start=str(body.get("start") or ""), end=str(body.get("end") or ""),
         per_day=per_day, per_person=per_person,
         used_today=int(body.get("used_submissions_per_day") or 0),
         used=int(body.get("used_submissions_per_person") or 0))
+
+
+def _status(body: dict[str, Any]) -> str:
+    """A phase's status; from its times, UTC, where an older server leaves it out or has another."""
+    status = str(body.get("status") or "")
+    start, end = (_moment(body.get(name)) for name in ("start", "end"))
+    if status in STATUSES or start is None:
+        return status
+    now = datetime.datetime.now(datetime.UTC)
+    return "Next" if now < start else "Previous" if end and end <= now else "Current"
+
+
+def _moment(text: Any) -> datetime.datetime | None:
+    try:
+        moment = datetime.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def parse_row(body: dict[str, Any]) -> Row:
@@ -265,7 +289,7 @@ def parse_row(body: dict[str, Any]) -> Row:
         owner=str(body.get("owner") or ""), phase=int(body.get("phase") or 0),
         phase_name=str(body.get("phase_name") or ""),
         parent=body.get("parent") or None, children=_children(body.get("children") or []),
-        has_children=bool(body.get("has_children")),
+        has_children=bool(body.get("has_children") or body.get("children")),
         task=str(task.get("name") or "") if isinstance(task, dict) else "",
         on_leaderboard=bool(body.get("on_leaderboard")),
         auto_run=body.get("auto_run") is not False,
@@ -273,16 +297,17 @@ def parse_row(body: dict[str, Any]) -> Row:
 
 
 def column_scores(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Column key -> value. Scores come as text; of doubled rows the newest counts."""
-    scores: dict[str, float] = {}
+    """Column key -> value, in the columns' order. Scores come as text; of doubled rows the newest
+    counts."""
+    found: dict[str, tuple[int, float]] = {}
     for row in sorted(rows, key=lambda row: int(row.get("id") or 0)):
         try:
             value = float(row["score"])
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if math.isfinite(value):
-            scores[str(row.get("column_key"))] = value
-    return scores
+            found[str(row.get("column_key"))] = int(row.get("index") or 0), value
+    return {key: value for key, (_, value) in sorted(found.items(), key=lambda item: item[1][0])}
 
 
 def _children(values: list[Any]) -> tuple[int, ...]:

@@ -46,7 +46,8 @@ ENDED = ("scored", "failed", "cancelled", "unscored")
 
 @dataclass
 class Entry:
-    """One attempt. Times are UTC, ISO 8601; ``score`` is the platform's ranking column."""
+    """One attempt. Times are UTC, ISO 8601; ``score`` is the platform's ranking column, None where
+    the smallest value ranks first."""
 
     attempt: str
     state: str = "begun"
@@ -131,7 +132,13 @@ class Ledger:
 
         Only shares, 0 to 1: what a platform counts otherwise can't be set against a forecast.
         """
-        return {e.run: float(e.score) for e in self.entries()
+        entries = self.entries()
+        # A platform counts its submissions up, but sync may add an older one later.
+        sent = {host: iter(sorted((e for e in entries if e.host == host and e.submission),
+                                  key=lambda e: int(e.submission or 0)))
+                for host in {e.host for e in entries}}
+        ordered = [next(sent[e.host]) if e.submission else e for e in entries]
+        return {e.run: float(e.score) for e in ordered
                 if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1}
 
     @contextlib.contextmanager

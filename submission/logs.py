@@ -16,6 +16,7 @@ from pathlib import Path
 
 from submission import storage
 from submission.codabench import Client
+from submission.transport import Refused
 from submission.unpack import TooLarge, unpack
 from zoo import files
 from zoo.errors import UserError
@@ -36,19 +37,24 @@ UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07"
 def fetch(client: Client, number: int, *, pause: float = 1.0) -> dict[str, str]:
     """All logs that are not empty; those of the children, with their number, for a parent.
 
-    In the place of one that is too large stands a sentence that says so.
-    Raises Refused where the phase hides them.
+    After them, in the place of each that is too large or that storage doesn't give, stands a
+    sentence that says so. Raises Refused where the phase hides them, or storage gives none, and
+    Unreachable.
     """
-    logs = {}
-    for name, address in _addresses(client, number):
+    logs, unread = {}, {}
+    addresses = _addresses(client, number)
+    for name, address in addresses:
         try:
             data = storage.download(address, LARGEST_LOG, pause=pause)
-            text = printable(data.decode("utf-8", errors="replace"))
-        except TooLarge as e:       # another may hold the traceback
-            text = str(e)
+        except (TooLarge, Refused) as e:    # another may hold the traceback
+            unread[name] = str(e)
+            if isinstance(e, Refused) and len(unread) == len(addresses):
+                raise
+            continue
+        text = printable(data.decode("utf-8", errors="replace"))
         if text.strip():
             logs[name] = text
-    return logs
+    return logs | unread
 
 
 def _addresses(client: Client, number: int) -> list[tuple[str, str]]:
@@ -103,8 +109,8 @@ def save(client: Client, number: int, folder: Path, *, pause: float = 1.0,
     """Write all logs and unpack all results below ``folder``; return what was written.
 
     Logs are named as on the platform, results lie in a folder each. A result that does not exist
-    (yet) is an empty file on the platform, and is left out; so is one that is too large, which is
-    said.
+    (yet) is an empty file on the platform, and is left out; so is one that is too large, or that
+    storage doesn't give, which is said.
     """
     written = []
     for name, text in fetch(client, number, pause=pause).items():
@@ -119,7 +125,7 @@ def save(client: Client, number: int, folder: Path, *, pause: float = 1.0,
             target = folder / (f"{each}-{kind}" if row.children else kind)
             try:
                 written += _result(addresses.get(kind), target, pause)
-            except TooLarge as e:
+            except (TooLarge, Refused) as e:
                 skipped = True
                 say(f"The {kind} of submission {each} is left out. {e}")
     if not written and not skipped:

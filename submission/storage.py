@@ -18,13 +18,17 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from submission.transport import TIMEOUT, Unreachable, new_session
+from submission.transport import TIMEOUT, Refused, Unreachable, arriving, new_session
 from submission.unpack import TooLarge
 from zoo.errors import UserError
 
 PIECE = 2**20
 UPLOADS, DOWNLOADS = 4, 3                  # tries of each
 MOVED = {301, 302, 303, 307, 308}
+MOVED_UPLOADS = MOVED - {303}              # 303: it was taken, and something else lies there
+# The second is for Azure's storage, which wants to be told; others pass over it.
+HEADERS = {"Content-Type": "application/zip", "x-ms-blob-type": "BlockBlob"}
+PASSING = (408, 429)                        # refusals that may be none the next time
 Progress = Callable[[int, int], None]       # bytes sent so far, bytes in all
 
 
@@ -66,7 +70,7 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
     Raises UserError where storage refuses, where the file changed meanwhile, and Unreachable
     after UPLOADS dropped connections.
     """
-    reason = ""
+    status, reason = 0, ""
     for turn in range(UPLOADS):
         if turn:
             time.sleep(min(pause * 2 ** (turn - 1), 30.0))
@@ -80,28 +84,33 @@ def upload(address: str, path: Path, sha256: str, *, progress: Progress = lambda
             continue
         if status < 300:
             return
-        if status < 500 and status not in (408, 429):
+        if status < 500 and status not in PASSING:
             break
     else:
         raise Unreachable(f"The upload of {path.name} to {_host(address)} failed {UPLOADS} times: "
                           f"{reason}. Nothing was submitted; run the same command again.")
+    advice = ("run the same command again" if status != 413 else
+              "it takes no file so large. `harness submission --half` packs one of half the size")
     raise UserError(f"The storage at {_host(address)} refuses the upload of {path.name}: {reason}. "
-                    "Nothing was submitted; run the same command again.")
+                    f"Nothing was submitted; {advice}.")
 
 
 def _put(address: str, path: Path, sha256: str, progress: Progress) -> tuple[int, str]:
     """One PUT -> status and reason. Follows a redirect: there is no credential to lose."""
     for _ in range(3):
         with (contextlib.closing(Body(path, progress)) as body, new_session(None).put(
-                address, data=body, headers={"Content-Type": "application/zip"}, stream=True,
-                timeout=(30.0, 300.0), allow_redirects=False) as response):
-            if response.status_code in (307, 308):
+                address, data=body, headers=HEADERS, stream=True, timeout=(30.0, 300.0),
+                allow_redirects=False) as response):
+            if response.status_code in MOVED_UPLOADS:
                 address = _moved(address, response)
                 continue
             if response.status_code < 300 and body.digest.hexdigest() != sha256:
                 raise UserError(f"{path} changed while it was sent. Nothing was submitted; run "
                                 "the same command again when nobody writes to it.")
-            return response.status_code, f"{response.status_code} {_reason(response)}"
+            start = _start(response)
+            if response.status_code < 300 and start.lstrip()[:5].lower() in (b"<html", b"<!doc"):
+                return 502, "a web page answers in its place"    # of a proxy; nothing was stored
+            return response.status_code, f"{response.status_code} {_reason(response, start)}"
     return 508, "it redirects in circles"
 
 
@@ -113,12 +122,19 @@ def _moved(address: str, response: requests.Response) -> str:
         raise requests.exceptions.InvalidURL(e) from None
 
 
-def _reason(response: requests.Response) -> str:
+def _start(response: requests.Response) -> bytes:
+    """The first few thousand bytes of an answer, as far as they can be read."""
+    start = b""
+    with contextlib.suppress(requests.exceptions.RequestException):
+        for piece in arriving(response):
+            start += piece
+            if len(start) > 4000:
+                break
+    return start
+
+
+def _reason(response: requests.Response, start: bytes) -> str:
     """The error code in a storage's XML, else the phrase of the status line."""
-    try:
-        start = next(response.iter_content(4000), b"")
-    except requests.exceptions.RequestException:
-        start = b""
     _, _, rest = start.decode("utf-8", errors="replace").partition("<Code>")
     return rest.partition("</Code>")[0][:80] or response.reason or ""
 
@@ -126,20 +142,25 @@ def _reason(response: requests.Response) -> str:
 def pieces(address: str, limit: int) -> Iterator[bytes]:
     """The content at a presigned address, piece by piece, without credentials.
 
-    Raises TooLarge for more than ``limit`` bytes, Unreachable where it can't be read.
+    Raises TooLarge for more than ``limit`` bytes, Refused where storage says no, Unreachable where
+    it can't be read.
     """
     size = 0
     try:
         with _open(address) as response:
-            if response.status_code >= 400:
-                raise Unreachable(f"The storage at {_host(address)} answers "
-                                  f"{response.status_code} {_reason(response)}.")
+            status = response.status_code
+            if status >= 400:
+                sentence = (f"The storage at {_host(address)} answers {status} "
+                            f"{_reason(response, _start(response))}.")
+                if status < 500 and status not in PASSING:
+                    raise Refused(sentence, status)
+                raise Unreachable(sentence)
             told = response.headers.get("Content-Length", "")
             too_large = TooLarge(f"A file at {_host(address)} is larger than the "
                                  f"{limit / 1e6:.0f} MB that are allowed; it was not kept.")
             if told.isdecimal() and int(told) > limit:
                 raise too_large
-            for piece in response.iter_content(65536):
+            for piece in arriving(response):
                 size += len(piece)
                 if size > limit:
                     raise too_large
@@ -161,14 +182,17 @@ def _open(address: str) -> requests.Response:
 
 
 def download(address: str, limit: int, *, pause: float = 1.0) -> bytes:
-    """The content at a presigned address; at most ``limit`` bytes."""
+    """The content at a presigned address; at most ``limit`` bytes. Raises as ``pieces``."""
     file = io.BytesIO()
     save(address, file, limit, pause=pause)
     return file.getvalue()
 
 
 def save(address: str, file: IO[bytes], limit: int, *, pause: float = 1.0) -> None:
-    """Write the content at a presigned address into an empty file; at most ``limit`` bytes."""
+    """Write the content at a presigned address into an empty file; at most ``limit`` bytes.
+
+    Tried again where it can't be read, not where storage refuses. Raises as ``pieces``.
+    """
     for turn in range(DOWNLOADS):
         try:
             for piece in pieces(address, limit):
@@ -190,7 +214,7 @@ def content_hash(address: str, sizes: Collection[int]) -> str | None:
             length = response.headers.get("Content-Length", "")
             if response.status_code >= 400 or not length.isdecimal() or int(length) not in sizes:
                 return None
-            for piece in response.iter_content(PIECE):
+            for piece in arriving(response):
                 digest.update(piece)
     except requests.exceptions.RequestException as e:
         raise Unreachable(f"The storage at {_host(address)} can't be read "

@@ -118,13 +118,16 @@ def send(sender: Sender, parcel: Parcel, competition: Competition, phase: Phase,
     where nothing was sent, and says so; the ledger says it too.
     """
     with sender.ledger.sending():
-        entry = _open_attempt(sender, parcel, phase, user)
-        if entry is None:
-            entry = _look_for_same_bytes(sender, parcel, competition, phase, user)
-        if entry is not None and not entry.unsent:
-            if not (force and entry.state in ENDED):
-                return _already(sender, entry, parcel, phase)
-            entry = None
+        known = _attempts(sender, parcel, phase, user)
+        entry = known[-1] if known and known[-1].unsent else None
+        if entry is not None:
+            sender.say(f"Taking up the attempt of {entry.time}: {STATES[entry.state]}.")
+            _settle(sender, entry)
+        # The bytes may have got there by another attempt, however far this one came.
+        sent = (next((e for e in reversed(known) if not e.unsent), None)
+                or _look_for_same_bytes(sender, parcel, competition, phase, user))
+        if sent is not None and not (force and sent.state in ENDED):
+            return _already(sender, sent, parcel, phase)
         uploaded = entry is not None and entry.key is not None
         require_room(sender.client, None if uploaded else parcel, competition, phase)
         if entry is None:
@@ -136,7 +139,9 @@ def send(sender: Sender, parcel: Parcel, competition: Competition, phase: Phase,
 def require_room(client: Client, parcel: Parcel | None, competition: Competition,
                  phase: Phase) -> None:
     """Raise UserError where the phase is closed, or a limit or the storage is spent."""
-    if competition.participant != "approved":
+    may, reason = client.may_submit(phase.id)
+    # Its answer goes before the competition's: robots take part without having registered.
+    if not may and competition.participant != "approved":
         state = competition.participant or "not registered"
         raise UserError(f"You are {state} in competition {competition.id} ({competition.title}). "
                         f"Nothing was sent. Register at {client.host}/competitions/"
@@ -144,7 +149,6 @@ def require_room(client: Client, parcel: Parcel | None, competition: Competition
     if not phase.open:
         when = (f"starts {phase.start}" if phase.status == "Next" else f"ended {phase.end}")
         raise UserError(f"The phase {phase.name} is not open; it {when}. Nothing was sent.")
-    may, reason = client.may_submit(phase.id)
     if not may:
         raise UserError(f"The platform takes no submission in the phase {phase.name}: {reason} "
                         f"({_used(phase)}). Nothing was sent. Days are counted in UTC.")
@@ -157,24 +161,16 @@ def require_room(client: Client, parcel: Parcel | None, competition: Competition
 
 
 def _used(phase: Phase) -> str:
-    if phase.per_day is None and phase.per_person is None:
-        return "no limits"
-    return (f"{phase.used_today} of {phase.per_day} today, {phase.used} of {phase.per_person} "
-            "in all")
+    counts = ((phase.used_today, phase.per_day, "today"), (phase.used, phase.per_person, "in all"))
+    return ", ".join(f"{used} of {limit} {when}" for used, limit, when in counts
+                     if limit is not None) or "no limits"
 
 
-def _open_attempt(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> Entry | None:
-    """The newest attempt on these bytes in this phase; it may have been cut short."""
-    found = None
-    for entry in sender.ledger.entries():
-        if (entry.sha256 == parcel.sha256 and entry.host == sender.client.host
-                and entry.phase_id == phase.id and entry.user in (None, user)
-                and entry.state != "gone"):
-            found = entry
-    if found and found.unsent:
-        sender.say(f"Taking up the attempt of {found.time}: {STATES[found.state]}.")
-        _settle(sender, found)
-    return found
+def _attempts(sender: Sender, parcel: Parcel, phase: Phase, user: str) -> list[Entry]:
+    """The attempts on these bytes in this phase, the oldest first; without lost submissions."""
+    return [e for e in sender.ledger.entries()
+            if e.sha256 == parcel.sha256 and e.host == sender.client.host
+            and e.phase_id == phase.id and e.user in (None, user) and e.state != "gone"]
 
 
 def _settle(sender: Sender, entry: Entry) -> None:
@@ -336,7 +332,7 @@ def record_outcome(ledger: Ledger, entry: Entry, outcome: Outcome) -> bool:
     state = "sent" if outcome.state == "running" else outcome.state
     note = outcome.note or (outcome.details if state == "failed" else "")
     facts: dict[str, Any] = {"state": state, "note": note or None}
-    if state != "gone":             # what it once returned stays true
+    if outcome.scores or state not in ("gone", "sent"):     # what it once returned stays true
         facts |= {"score": outcome.score, "scores": dict(outcome.scores)}
     if all(getattr(entry, name) == value for name, value in facts.items()):
         return False

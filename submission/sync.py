@@ -15,7 +15,7 @@ from submission import storage
 from submission.codabench import Board, Client, Competition, Row
 from submission.ledger import Entry, Ledger
 from submission.submit import Parcel, inspect, old_enough, record_outcome
-from submission.transport import Refused, Unreachable
+from submission.transport import Refused
 from submission.watch import Outcome, read
 from zoo.errors import UserError
 
@@ -50,28 +50,34 @@ def _match(client: Client, ledger: Ledger, competition: Competition, user: str, 
            parcels: list[Parcel]) -> list[Change]:
     # Told before the list is asked for: what was sent just now may show up in it only later.
     young = {e.attempt for e in mine if e.state == "sending" and not old_enough(e)}
-    rows = client.submissions(user, competition=competition.id)
+    # What the ledger knows is ours, whatever name the platform shows as its owner.
+    rows = [row for row in reversed(client.submissions(None, competition=competition.id))
+            if row.owner == user or _entry_of(row, mine)]
     boards: dict[int, Board] = {}
-    changes, matched, unread = [], set(), []
-    for row in reversed(rows):
+    changes, matched, unread = [], set(), 0
+    for row in rows:
         if row.phase not in boards:
             boards[row.phase] = client.board(row.phase)
         entry = _entry_of(row, mine)
         try:
             outcome = read(client, row.id, boards[row.phase])
-        except (Refused, Unreachable) as e:
-            unread.append(e)
-            if len(unread) == len(rows):
+        except UserError:
+            unread += 1
+            if unread == len(rows):
                 raise               # not this submission, but the platform
-            if entry is not None:
-                changes.append(Change(entry, "can't be read"))
-                matched.add(entry.attempt)
+            entry = entry or Entry("", "sent", phase=row.phase_name, name=row.filename,
+                                   submission=row.id)
+            changes.append(Change(entry, "can't be read"))
+            matched.add(entry.attempt)
             continue
+        parcel = None
+        if entry is None or entry.sha256 is None:   # a zip may lie here now that did not before
+            parcel = _bytes_of(client, row, mine, parcels)
         if entry is None:
-            entry = _add(client, ledger, competition, user, row, outcome, mine, parcels)
+            entry = _add(client, ledger, competition, user, row, outcome, parcel)
             changes.append(Change(entry, "added"))
         else:
-            changes.append(Change(entry, _update(ledger, entry, row, outcome)))
+            changes.append(Change(entry, _update(ledger, entry, row, outcome, parcel)))
         matched.add(entry.attempt)
     return changes + [_absent(client, ledger, e, e.attempt in young) for e in mine
                       if e.attempt not in matched]
@@ -89,16 +95,18 @@ def _entry_of(row: Row, entries: list[Entry]) -> Entry | None:
     return None
 
 
-def _update(ledger: Ledger, entry: Entry, row: Row, outcome: Outcome) -> str:
-    found = entry.submission is None
-    if found:
-        ledger.record(entry, submission=row.id, state="sent")
-    return "updated" if record_outcome(ledger, entry, outcome) or found else "unchanged"
+def _update(ledger: Ledger, entry: Entry, row: Row, outcome: Outcome,
+            parcel: Parcel | None) -> str:
+    news = {} if parcel is None else parcel.facts()
+    if entry.submission is None:
+        news |= {"submission": row.id, "state": "sent"}
+    if news:
+        ledger.record(entry, **news)
+    return "updated" if record_outcome(ledger, entry, outcome) or news else "unchanged"
 
 
 def _add(client: Client, ledger: Ledger, competition: Competition, user: str, row: Row,
-         outcome: Outcome, entries: list[Entry], parcels: list[Parcel]) -> Entry:
-    parcel = _bytes_of(client, row, entries, parcels)
+         outcome: Outcome, parcel: Parcel | None) -> Entry:
     facts = {"state": "sent", "host": client.host, "competition": competition.id,
              "phase": row.phase_name, "phase_id": row.phase, "user": user, "name": row.filename,
              "submission": row.id, "note": "found on the platform"}
@@ -118,11 +126,13 @@ def _bytes_of(client: Client, row: Row, entries: list[Entry],
     mark = MARK.search(row.filename)
     if mark:
         return next((p for p in known if p.sha256.startswith(mark[1])), None)
+    if not known:
+        return None
     try:
         address = client.details(row.id).get("data_file")
         found = storage.content_hash(str(address), {p.size for p in known}) if address else None
-    except Refused:
-        return None                 # the phase hides it
+    except UserError:
+        return None                 # the phase hides it, or storage can't be read; later perhaps
     return next((p for p in known if p.sha256 == found), None)
 
 
@@ -134,8 +144,11 @@ def _absent(client: Client, ledger: Ledger, entry: Entry, young: bool) -> Change
         if entry.state == "sending":
             ledger.record(entry, state="uploaded", note="no submission exists")
         return Change(entry, "not sent")
-    if entry.state == "gone" or not _deleted(client, entry.submission):
-        return Change(entry, "unchanged")
+    try:
+        if entry.state == "gone" or not _deleted(client, entry.submission):
+            return Change(entry, "unchanged")
+    except UserError:
+        return Change(entry, "can't be read")
     ledger.record(entry, state="gone", note="the platform no longer has it")
     return Change(entry, "gone")
 

@@ -4,6 +4,7 @@
     Refused                        the server said no, and why
     Unreachable                    it could not be asked, after several tries
     Unclear                        a call that must not be repeated was sent, and no answer came
+    arriving(response)             an answer's body as it comes, and not for ever
 
 Reads, and calls that may safely be made twice, are tried again after dropped connections, 5xx,
 408, 429 and web pages in the place of JSON. A call that must not happen twice is tried again only
@@ -26,10 +27,13 @@ import requests
 import urllib3
 from requests.cookies import RequestsCookieJar
 
-from submission.tokens import Token
+from submission.tokens import VARIABLE, Token
 from zoo.errors import UserError
 
 TIMEOUT = (10.0, 60.0)              # seconds to connect, seconds of silence
+# An answer that keeps dripping never falls silent: so many bytes a second it must have brought, all
+# in all, when it has lasted so many seconds.
+SLOWEST, SOONEST = 1000, 60.0
 LARGEST_ANSWER = 32 * 2**20         # bytes of JSON; the longest recorded answer has 0.3 MB
 LONGEST_PAUSE = 60.0                # seconds, whatever Retry-After says
 MOVED = {301, 307, 308}             # the call is made again as it was
@@ -117,6 +121,24 @@ def new_session(token: Token | None) -> requests.Session:
     session.cookies = NoCookies()
     session.headers["User-Agent"] = "shift-harness"
     return session
+
+
+def arriving(response: requests.Response) -> Iterator[bytes]:
+    """The body of an answer, decompressed, in pieces as they come.
+
+    Raises RequestException where it breaks off, its Timeout where it is silent or too slow.
+    """
+    began, size = time.monotonic(), 0
+    try:
+        while piece := response.raw.read1(65536, decode_content=True):
+            size += len(piece)
+            yield piece
+            if time.monotonic() - began > SOONEST + size / SLOWEST:
+                raise TimeoutError(f"only {size} bytes came in more than {SOONEST:.0f} s")
+    except (TimeoutError, urllib3.exceptions.ReadTimeoutError) as e:
+        raise requests.exceptions.ReadTimeout(e) from None
+    except (urllib3.exceptions.HTTPError, OSError) as e:
+        raise requests.exceptions.ConnectionError(e) from None
 
 
 def origin(address: str) -> str:
@@ -249,7 +271,8 @@ class Transport:
             body = self._parse(data)
         except (ValueError, RecursionError):
             if status >= 400:
-                raise Refused(f"{self.host}{path} answers {status} ({reason}).",
+                raise Refused(f"{self.host}{path} answers {status} ({reason}) with a page in the "
+                              "place of data; --host may be no Codabench server.",
                               status) from None
             raise Trouble(f"{self.host} answers with a web page in the place of data; it may be "
                           "under maintenance.", arrived=True, status=status) from None
@@ -258,19 +281,20 @@ class Transport:
         raise self._refusal(status, body, method, path)
 
     def _data(self, response: requests.Response) -> bytes:
-        pieces, size = [], 0
+        data = bytearray()
         try:
-            for piece in response.iter_content(65536):
-                size += len(piece)
-                if size > LARGEST_ANSWER:
+            for piece in arriving(response):
+                data += piece
+                if len(data) > LARGEST_ANSWER:
                     raise UserError(f"{self.host} sent more than {LARGEST_ANSWER >> 20} MiB where "
                                     "a short answer was expected.")
-                pieces.append(piece)
-        except (requests.exceptions.RequestException, OSError):
+        except requests.exceptions.Timeout:
+            raise Trouble(f"{self.host} answers too slowly.", arrived=True) from None
+        except requests.exceptions.RequestException:
             raise Trouble(f"The connection to {self.host} broke.", arrived=True) from None
         finally:
             response.close()
-        return b"".join(pieces)
+        return bytes(data)
 
     def _parse(self, data: bytes) -> Any:
         """The JSON of an answer, without the token, and without what no file can hold."""
@@ -283,9 +307,14 @@ class Transport:
         reason = self._clean(explain(body))
         if status in (401, 403) and ("token" in reason.lower() or "credentials" in reason.lower()):
             source = self.token.source if self.token else "nowhere"
+            advice = (f"Run `harness login --host {self.host}`." if VARIABLE not in source else
+                      "Put a valid one into it, or unset it and run `harness login --host "
+                      f"{self.host}`.")
             return Refused(f"{self.host} does not accept the token from {source}: {reason} "
-                           f"Run `harness login --host {self.host}`.", status, body)
-        return Refused(f"{self.host} refuses {method} {path} ({status}): {reason}", status, body)
+                           f"{advice}", status, body)
+        advice = " Is the number right, and may you see it?" if status == 404 else ""
+        return Refused(f"{self.host} refuses {method} {path} ({status}): {reason}{advice}", status,
+                       body)
 
     def _clean(self, text: Any) -> str:
         text = str(text)

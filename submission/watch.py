@@ -17,7 +17,8 @@ from submission.transport import Refused, Unreachable
 
 # Seconds that an end must stay unchanged. Scores follow "Finished" within a second or two, a
 # failure of the scores file within one; a cancelled job was seen to finish seven seconds later.
-PATIENCE = {"scored": 2.0, "failed": 5.0, "cancelled": 30.0, "unscored": 60.0}
+# Of several servers behind one address, one may not know of a submission as soon as the others.
+PATIENCE = {"scored": 2.0, "failed": 5.0, "gone": 10.0, "cancelled": 30.0, "unscored": 60.0}
 SHORTEST, LONGEST = 1.0, 15.0       # seconds between two looks
 
 
@@ -26,8 +27,8 @@ class Outcome:
     """How a submission stands.
 
     ``state`` is running, scored, failed, cancelled, unscored or gone; ``score`` the value of the
-    ranking column (the mean over the tasks where there are several); ``scores`` column -> value,
-    or task -> column -> value; ``note`` what else must be said.
+    ranking column (the mean over the tasks where there are several), None where the smallest ranks
+    first; ``scores`` column -> value, or task -> column -> value; ``note`` what else must be said.
     """
 
     number: int
@@ -62,8 +63,7 @@ def watch(client: Client, number: int, board: Board, *,
             outcome, wait, last_change = new, SHORTEST, time.monotonic()
             seen(outcome)
         unchanged = time.monotonic() - last_change
-        if outcome.state == "gone" or (outcome.state != "running"
-                                       and unchanged >= patience(outcome) * scale):
+        if outcome.state != "running" and unchanged >= patience(outcome) * scale:
             return outcome
         if time.monotonic() - start >= timeout:
             return replace(outcome, state="running")
@@ -96,7 +96,9 @@ def judge(row: Row, children: list[Row], board: Board) -> Outcome:
         return _parent(row, children, board)
     state, note = _state(row, board)
     missing = _missing(row, board) if state == "scored" else ()
-    return Outcome(row.id, state, row.status, row.details, ranking(row, board), dict(row.scores),
+    # An error or a duration, taken for an accuracy, would spoil the forecasts that learn from it.
+    score = ranking(row, board) if board.rising else None
+    return Outcome(row.id, state, row.status, row.details, score, dict(row.scores),
                    (row.id,) if state == "failed" else (), note, missing, row.on_leaderboard)
 
 
@@ -121,8 +123,14 @@ def _state(row: Row, board: Board) -> tuple[str, str]:
     if row.status == "Cancelled":
         return "cancelled", ""
     missing = _missing(row, board)
-    if ranking(row, board) is not None:
-        return "scored", f"no score for {', '.join(missing)}" if missing else ""
+    value = ranking(row, board)
+    if value is not None:
+        notes = [f"no score for {', '.join(missing)}"] if missing else []
+        if not board.rising:
+            notes.append(f"{board.primary} is {value:g}, and the smallest ranks first: no accuracy")
+        elif not 0 <= value <= 1:
+            notes.append("no share from 0 to 1, so not compared with the forecast")
+        return "scored", "; ".join(notes)
     return "unscored", ("finished without a score: the scoring program may have written text or "
                         "NaN, or left the column out")
 

@@ -21,7 +21,7 @@ from zoo.errors import UserError
 
 # What a file system says to a path that can't be written, beside that it is full.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
-           errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
+           errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOLCK)
 # What it says where folders can't be flushed: some network drives, FUSE, folders of others.
 UNFLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 

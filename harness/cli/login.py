@@ -1,5 +1,7 @@
 """harness login: keep the platform's token."""
 
+import io
+import os
 import sys
 
 import click
@@ -26,7 +28,7 @@ def command(host: str, username: str | None, token_stdin: bool, forget: bool) ->
     """
     from harness import terminal
     from submission.codabench import Client, login
-    from submission.tokens import Token, forget_token, keep_token
+    from submission.tokens import VARIABLE, Token, forget_token, keep_token, read_token
     from submission.transport import Transport, origin
 
     where = origin(host)
@@ -37,7 +39,8 @@ def command(host: str, username: str | None, token_stdin: bool, forget: bool) ->
         return
     remote.warn_of_plain(where)
     if token_stdin:
-        token = Token(sys.stdin.readline(), "standard input")
+        # Closed, as some schedulers start programs, it is None, and holds no token.
+        token = read_token(getattr(sys.stdin, "buffer", io.BytesIO()), "standard input")
     else:
         name = username or click.prompt("User name", err=True)
         password = click.prompt("Password", hide_input=True, err=True)
@@ -45,4 +48,6 @@ def command(host: str, username: str | None, token_stdin: bool, forget: bool) ->
     user = Client(Transport(where, token, say=remote.progress)).username()
     path = keep_token(where, token)
     terminal.say(f"You are {user} at {where}. The token is kept in {path}.")
+    if os.environ.get(VARIABLE, "").strip():
+        terminal.warn(f"The variable {VARIABLE} is set and goes before this token; unset it.")
     terminal.next_command(options.command_line("quota", host=host))

@@ -58,9 +58,9 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
                         seen=lambda o: remote.progress(f"{o.status} {o.details}".rstrip()))
     if entry:
         submit.record_outcome(ledger, entry, outcome)
+    terminal.print_table([remote.outcome_row(known, outcome)], remote.HEADINGS)
     if json_path:
         write_json(json_path, remote.outcome_facts(known, outcome))
-    terminal.print_table([remote.outcome_row(known, outcome)], remote.HEADINGS)
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
     if outcome.state == "running":

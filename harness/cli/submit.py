@@ -59,9 +59,9 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
         entry = submit.send(sender, parcel, found, found.phase(phase), user, force=force)
     terminal.say(f"Submission {entry.submission} is in the phase {entry.phase} of {found.title}.")
     outcome = submit.finish(sender, entry, seen=announce, timeout=0 if no_wait else timeout)
+    terminal.print_table([remote.outcome_row(entry, outcome)], remote.HEADINGS)
     if json_path:
         write_json(json_path, remote.outcome_facts(entry, outcome))
-    terminal.print_table([remote.outcome_row(entry, outcome)], remote.HEADINGS)
     if outcome.state == "scored" and not outcome.on_board:
         terminal.say(f"It is not on the platform's leaderboard; that is done in the web page, "
                      f"{client.host}/competitions/{found.id}/.")

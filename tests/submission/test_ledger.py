@@ -104,6 +104,19 @@ def test_scores_by_run_the_newest_counts(ledger):
     assert ledger.scores() == {"run-1": 0.7}
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_the_newest_score_is_the_platforms_newest_whatever_was_written_down_first(ledger, order):
+    """Sync adds older submissions later; numbers of two platforms say nothing to each other."""
+    for number in order:
+        ledger.append(f"a{number}", run="run-1", host="https://a", submission=number,
+                      score=number / 10)
+    assert ledger.scores() == {"run-1": 0.2}
+    ledger.append("b", run="run-1", host="https://b", submission=1, score=0.5)
+    assert ledger.scores() == {"run-1": 0.5}
+    ledger.append("by hand", run="run-1", state="entered", score=0.6)
+    assert ledger.scores() == {"run-1": 0.6}
+
+
 def test_a_field_that_no_entry_has_is_a_mistake(ledger):
     with pytest.raises(TypeError, match="colour"):
         ledger.append("a", colour="red")

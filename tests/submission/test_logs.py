@@ -226,3 +226,42 @@ def test_a_download_is_tried_again(platform):
     platform.fault("GET", "/private/x", "drop before", times=3)
     with pytest.raises(Unreachable, match="can't be read"):
         storage.download(address, 10, pause=0.001)
+
+
+@pytest.mark.parametrize("name, found", [("prediction_stdout", "prediction_ingestion_stderr"),
+                                         ("prediction_ingestion_stderr", "scoring_stderr")])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_log_that_storage_lacks_hides_no_other(platform, client, ended, name, found, status):
+    number = ended("raises")
+    platform.fault("GET", f"/{name}.txt", "status", status=status, times=99)
+    texts = logs.fetch(client, number)
+    assert f"answers {status}" in texts[name]
+    assert logs.explain(texts)[0] == found
+    assert platform.count("GET", f"/{name}.txt") == 1       # asked again it would say the same
+    platform.fault("GET", "/submission_details/", "status", status=status, times=99)
+    with pytest.raises(Refused, match=f"answers {status}"):
+        logs.fetch(client, number)
+
+
+def test_what_cannot_be_read_is_shown_after_what_can(platform, client, ended):
+    """Without a traceback the last lines of the first log count."""
+    number = ended("good")
+    platform.fault("GET", "/prediction_ingestion_stderr.txt", "status", status=404, times=99)
+    name, text = logs.explain(logs.fetch(client, number))
+    assert (name, "ingestion done" in text) == ("prediction_ingestion_stdout", True)
+
+
+def test_a_result_that_storage_lacks_is_left_out_and_told(platform, client, ended, tmp_path):
+    number = ended("good")
+    platform.fault("GET", "/prediction_result/", "status", status=404, times=99)
+    said = []
+    written = logs.save(client, number, tmp_path / "logs", say=said.append)
+    assert (tmp_path / "logs" / "scoring_result" / "scores.json") in written
+    assert [f"prediction_result of submission {number} is left out" in s for s in said] == [True]
+
+
+@pytest.mark.parametrize("fault", [("status", {"status": 503}), ("drop before", {}), ("cut", {})])
+def test_a_log_that_comes_at_the_second_try_is_whole(platform, client, ended, fault):
+    number = ended("raises")
+    platform.fault("GET", "/prediction_ingestion_stderr.txt", fault[0], **fault[1])
+    assert "boom in predict" in logs.explain(logs.fetch(client, number, pause=0.001))[1]

@@ -5,7 +5,7 @@ from platform_helpers import make_zip
 
 from submission.codabench import Board, Competition, parse_competition, parse_row
 from submission.ledger import Ledger
-from submission.submit import Sender, finish, inspect, send
+from submission.submit import Sender, _used, finish, inspect, send
 from zoo.errors import UserError
 
 CREATE = r"^/api/submissions/$"
@@ -149,3 +149,51 @@ def test_two_open_phases_are_told_as_such():
     found: Competition = parse_competition({"id": 1, "title": "t", "phases": phases})
     with pytest.raises(UserError, match="has several open phases.*p1 .1, open.*--phase"):
         found.phase(None)
+
+
+def test_who_may_submit_without_being_registered_is_not_refused(answering, sender, parcel):
+    """A robot's account, or a server that doesn't say who takes part."""
+    answering(lambda path, value: {k: v for k, v in value.items() if k != "participant_status"}
+              if path == "/api/competitions/1/" else value)
+    assert go(sender, parcel).submission == 1
+
+
+def phase_of(**fields):
+    return parse_competition({"id": 1, "phases": [{"id": 1, **fields}]}).phases[0]
+
+
+@pytest.mark.parametrize("status", [None, "", "Final"])
+@pytest.mark.parametrize("start, end, expected", [
+    ("2020-01-01T00:00:00Z", None, "Current"), ("2020-01-01T00:00:00.123456Z", "", "Current"),
+    ("2020-01-01 00:00", "2999-01-01T00:00:00+02:00", "Current"),
+    ("2999-01-01T00:00:00Z", None, "Next"), ("2020-01-01T00:00:00Z", "2020-02-01", "Previous")])
+def test_a_phase_without_a_status_is_judged_by_its_times(status, start, end, expected):
+    assert phase_of(status=status, start=start, end=end).status == expected
+
+
+@pytest.mark.parametrize("start", [None, "", "soon", 7])
+def test_a_phase_that_says_nothing_is_not_taken_for_open(start):
+    assert not phase_of(start=start).open
+    assert phase_of(status="Current", start=start).open
+    assert not phase_of(status="Previous", start="2020-01-01T00:00:00Z").open
+
+
+@pytest.mark.parametrize("per_day, per_person, words", [
+    (0, 5, "0 of 5 in all"), (2, None, "0 of 2 today"), (2, 5, "0 of 2 today, 0 of 5 in all"),
+    (0, 0, "no limits")])
+def test_no_limit_is_not_shown_as_one(per_day, per_person, words):
+    phase = phase_of(has_max_submissions=True, max_submissions_per_day=per_day,
+                     max_submissions_per_person=per_person)
+    assert _used(phase) == words
+
+
+def test_a_phase_whose_name_is_another_ones_number_is_not_taken_for_it(platform, sender, parcel):
+    """Looked up again after the upload, by its number."""
+    first, second = platform.world.competitions[1].phases
+    second.name = str(first.id)
+    assert go(sender, parcel).submission == 1
+    found = sender.client.competition(1)
+    assert found.phase(first.id).id == first.id
+    assert found.phase(str(second.id)).id == second.id
+    with pytest.raises(UserError, match="no single phase"):
+        found.phase(str(first.id))

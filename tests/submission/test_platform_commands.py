@@ -55,6 +55,22 @@ def test_submit_from_the_zip_to_the_score(platform, harness, zip_path):
     assert Ledger("runs/ledger.jsonl").scores() == {"run-1": 0.94}
 
 
+def test_a_score_is_shown_although_its_facts_cannot_be_written(harness, zip_path):
+    Path("file").write_text("in the place of a folder")
+    code, text = harness("submit", zip_path, "--competition", "1", "--force", "--json", "file/x")
+    assert (code, "94.00 %" in text, "file/x can't be" in text) == (2, True, True)
+    code, text = harness("status", "--json", "file/x")
+    assert (code, "94.00 %" in text, "file/x can't be" in text) == (2, True, True)
+
+
+@pytest.mark.parametrize("words", [
+    ("status", "999"), ("logs", "999"), ("sync", "--competition", "99"),
+    ("quota", "--competition", "99")])
+def test_a_number_that_the_platform_does_not_know_is_told_as_such(harness, words):
+    code, text = harness(*words)
+    assert (code, "Is the number right" in text) == (2, True)
+
+
 def test_an_unchecked_zip_is_refused_before_anything_is_asked(platform, harness, zip_path):
     code, text = harness("submit", zip_path, "--competition", "1")
     assert code == 2

@@ -163,3 +163,86 @@ def test_zips_are_found_in_folders_and_damaged_ones_passed_over(tmp_path):
     shutil.rmtree(tmp_path)
     with pytest.raises(UserError, match="no folder"):
         known_zips([tmp_path])
+
+
+@pytest.mark.parametrize("fault", [("status", {"status": 403}), ("html", {})])
+def test_a_strange_submission_that_cannot_be_read_is_told(platform, client, ledger, tmp_path,
+                                                          fault):
+    """It is not in the ledger, and must not be taken for absent."""
+    for name in ("a", "b"):
+        by_hand(platform, client, make_zip(tmp_path / f"{name}.zip", name))
+    end_all(platform)
+    platform.fault("GET", r"^/api/submissions/2/", fault[0], times=99, **fault[1])
+    changes = sync(client, ledger, client.competition(1), "alice", [])
+    assert [(c.entry.submission, c.what) for c in changes] == [(1, "added"), (2, "can't be read")]
+    assert [e.submission for e in ledger.entries()] == [1]
+
+
+def test_one_submission_of_an_unknown_form_keeps_no_score_from_the_others(
+        platform, client, ledger, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        by_hand(platform, client, make_zip(tmp_path / f"{name}.zip", name))
+    end_all(platform)
+    real = client.transport.call
+    monkeypatch.setattr(client.transport, "call", lambda method, path, **more: (
+        ["?"] if path == "/api/submissions/1/" else real(method, path, **more)))
+    assert [(what, score) for what, _, score in matched(client, ledger)] == [
+        ("can't be read", None), ("added", 0.94)]
+
+
+def test_the_bytes_are_recognised_later_where_they_could_not_be_at_first(platform, client, ledger,
+                                                                         tmp_path):
+    """No zip lay there, or storage could not be read, which keeps no score away."""
+    path = make_zip(tmp_path / "other-name.zip", run="run-7", forecast=0.8)
+    by_hand(platform, client, path)
+    end_all(platform)
+    assert matched(client, ledger) == [("added", "scored", 0.94)]
+    fault = platform.fault("GET", r"^/private/", "drop before", times=99)
+    assert matched(client, ledger, [path]) == [("unchanged", "scored", 0.94)]
+    assert ledger.scores() == {}
+    fault.times = 0
+    assert matched(client, ledger, [path]) == [("updated", "scored", 0.94)]
+    assert ledger.scores() == {"run-7": 0.94}
+    assert matched(client, ledger, [path]) == [("unchanged", "scored", 0.94)]
+
+
+def test_storage_that_cannot_be_read_keeps_no_score_away(platform, client, ledger, tmp_path):
+    path = make_zip(tmp_path / "a.zip")
+    by_hand(platform, client, path)
+    end_all(platform)
+    platform.fault("GET", r"^/private/", "drop before", times=99)
+    assert matched(client, ledger, [path]) == [("added", "scored", 0.94)]
+
+
+def test_a_known_submission_is_ours_whoever_the_platform_says_made_it(platform, client, sender,
+                                                                      parcel, monkeypatch):
+    go(sender, parcel)
+    end_all(platform)
+    real = client.transport.call
+
+    def call(method, path, **more):
+        value = real(method, path, **more)
+        return [{**row, "owner": None} for row in value] if path == "/api/submissions/" else value
+    monkeypatch.setattr(client.transport, "call", call)
+    assert matched(client, sender.ledger) == [("updated", "scored", 0.94)]
+
+
+def test_pages_that_overlap_add_nothing_twice(platform, client, ledger, tmp_path, monkeypatch):
+    """A submission that comes in between two pages moves the others down."""
+    by_hand(platform, client, make_zip(tmp_path / "a.zip"))
+    end_all(platform)
+    real = client.transport.call
+
+    def call(method, path, **more):
+        value = real(method, path, **more)
+        return value * 2 if path == "/api/submissions/" else value
+    monkeypatch.setattr(client.transport, "call", call)
+    assert matched(client, ledger) == [("added", "scored", 0.94)]
+
+
+def test_an_absent_submission_that_cannot_be_asked_for_ends_no_sync(platform, client, sender,
+                                                                    parcel):
+    finish(sender, go(sender, parcel))
+    platform.world.submissions.clear()
+    platform.fault("GET", r"^/api/submissions/1/", "status", status=502, times=99)
+    assert matched(client, sender.ledger) == [("can't be read", "scored", 0.94)]

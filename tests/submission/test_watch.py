@@ -130,6 +130,19 @@ def test_a_deleted_submission_is_gone(platform, client, submitted):
     assert seen_by(client, number)[0].state == "gone"
 
 
+def test_a_submission_that_one_server_does_not_know_yet_is_not_gone(platform, client, submitted,
+                                                                    monkeypatch):
+    """Taken for deleted, its bytes would be sent again."""
+    assert watching.PATIENCE["gone"] >= 5
+    monkeypatch.setitem(watching.PATIENCE, "gone", 10 / SCALE)     # however slow this machine is
+    number = submitted("good")
+    row = platform.world.submissions.pop(number)
+    platform.fault("GET", rf"^/api/submissions/{number}/", "call", skip=2,
+                   call=lambda: platform.world.submissions.update({number: row}))
+    outcome, _ = seen_by(client, number)
+    assert outcome.state == "scored"
+
+
 def test_maintenance_in_between_is_sat_out(platform, client, submitted):
     number = submitted("good")
     platform.fault("GET", r"^/api/submissions/\d+/", "html", times=12, skip=2)
@@ -200,6 +213,52 @@ def test_computed_and_hidden_columns_are_not_expected():
 def test_the_ranking_column_is_the_primary_one(client, platform):
     assert client.board(1) == Board(("accuracy", "n_rows"), "accuracy")
     assert parse_board([{"key": "x", "index": 0}, {"key": "y", "index": 1}], 1).primary == "y"
+
+
+def test_what_ranks_from_the_smallest_is_told_and_is_no_score():
+    """An error of 0.06, learned from as an accuracy, would spoil the forecasts."""
+    columns = [{"key": "error", "index": 0, "sorting": "asc"}, {"key": "f1", "sorting": "desc",
+                                                                "index": 1}]
+    assert parse_board(columns, 1) == Board(("error", "f1"), "f1")
+    board = parse_board(columns, 0)
+    row = {"id": 1, "status": "Finished", "scores": [
+        {"id": i, "column_key": c["key"], "index": i, "score": "0.06"} for i, c in
+        enumerate(columns)]}
+    outcome = watching.judge(parse_row(row), [], board)
+    assert (outcome.state, outcome.score) == ("scored", None)
+    assert outcome.scores == {"error": 0.06, "f1": 0.06}
+    assert "error is 0.06, and the smallest ranks first" in outcome.note
+    parent = parse_row({"id": 9, "status": "Finished", "has_children": True, "children": [1]})
+    assert watching.judge(parent, [parse_row(row)], board).score is None
+
+
+@pytest.mark.parametrize("value, share", [("0", True), ("1", True), ("0.94", True), ("94.2", False),
+                                          ("-0.1", False), ("1.01", False)])
+def test_a_score_that_nothing_is_learned_from_says_so(value, share):
+    """Forecasts are shares; a platform may count percent."""
+    row = parse_row({"id": 1, "status": "Finished", "scores": [
+        {"id": 1, "column_key": "accuracy", "score": value}]})
+    outcome = watching.judge(row, [], Board(("accuracy",), "accuracy"))
+    assert (outcome.state, outcome.score) == ("scored", float(value))
+    assert ("not compared" in outcome.note) == (not share)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_where_the_columns_are_unknown_the_first_column_counts(order):
+    """Whatever order the scoring program wrote the scores in."""
+    rows = [{"id": order[0], "index": 0, "column_key": "accuracy", "score": "0.9"},
+            {"id": order[1], "index": 1, "column_key": "seconds", "score": "0.5"}]
+    row = parse_row({"id": 1, "status": "Finished", "scores": rows})
+    assert watching.judge(row, [], Board()).score == 0.9
+
+
+def test_a_parent_is_known_by_its_children():
+    """Else the last of their scores would be taken for its own."""
+    scores = [{"id": i, "column_key": "a", "score": f"0.{i}"} for i in (4, 8)]
+    parent = parse_row({"id": 1, "status": "Finished", "children": [2, 3], "scores": scores})
+    children = [parse_row({"id": i, "status": "Finished", "scores": [score]})
+                for i, score in zip((2, 3), scores, strict=True)]
+    assert watching.judge(parent, children, Board(("a",), "a")).score == pytest.approx(0.6)
 
 
 def test_columns_are_known_although_the_board_is_hidden(client):
