@@ -98,6 +98,9 @@ def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
     done = store.find(config["identity"])
     if done:
         terminal.say(f"{backbone(spec.backbone).title}: finished before ({done.id})")
+        if done.config["data"]["classes"] != config["data"]["classes"]:
+            terminal.warn(f"{done.id} was trained before its classes were renamed, and says the "
+                          f"old names. Remove {done.folder} to train it under the new ones.")
         return record.tested(done, prepared.test, config["test"])
     job = Job(prepared.dataset, prepared.folds(spec.folds), backbone(spec.backbone),
               spec.weights, spec.protocol, spec.seed)

@@ -21,7 +21,7 @@ from zoo.errors import UserError
 
 # What a file system says to a path that can't be written, beside that it is full.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
-           errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOLCK)
+           errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOLCK)
 # What it says where folders can't be flushed: some network drives, FUSE, folders of others.
 UNFLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 
@@ -44,6 +44,10 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     if not path.name:
         raise UserError(f"{str(path)!r} names no file to write. Give the file's name, too.")
+    if os.path.exists(path) and not (path.is_file() or path.is_dir()):
+        # A device would be replaced by the file, for every program, where one may.
+        raise UserError(f"{path} is no ordinary file, so it can't be written whole or not at all. "
+                        "Name a file.")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with user_errors(path):
@@ -66,6 +70,9 @@ def user_errors(path: Path) -> Iterator[None]:
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"The disk is full: {path} was not written. "
                             "Free some space, or choose another folder, and run it again.") from e
+        if e.errno == errno.ENOENT:
+            raise UserError(f"{path} can't be written: its folder does not exist and can't be "
+                            "made, or was removed. Name another folder.") from e
         if e.errno in REFUSED:
             raise UserError(f"{path} can't be written ({os.strerror(e.errno)}). "
                             "Choose a folder that you may write to.") from e

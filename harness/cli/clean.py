@@ -1,11 +1,13 @@
 """harness clean: what a data file holds that must not be trained on."""
 
+import math
 from pathlib import Path
 
 import click
 
 from harness.cli import options
 from harness.data.outliers import DROPPED
+from zoo.errors import UserError
 
 SHOWN = 10  # rows of a table; the JSON has all
 
@@ -44,6 +46,8 @@ def command(source: str, images_key: str, labels_key: str, keep: str | None, dro
     from harness.data.sources import load
     from zoo.files import write_json
 
+    if math.isnan(outliers):
+        raise UserError("--outliers wants a number from 0 on, not nan.")
     dataset = load(source, images_key, labels_key, tolerant=True)
     report = clean(dataset, options.read_positions(keep), options.read_positions(drop), outliers)
     facts = report.to_json()

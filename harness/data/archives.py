@@ -51,6 +51,11 @@ class Npz:
     def keys(self) -> list[str]:
         return list(self.members)
 
+    @property
+    def arrays(self) -> list[str]:
+        """The keys of what is named as numpy names arrays."""
+        return [key for key, info in self.members.items() if info.filename.endswith(".npy")]
+
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         infos = self.archive.infolist()
         if len(infos) > MEMBERS:

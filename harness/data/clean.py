@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harness.data.dataset import Dataset
+from harness.data.duplicates import grouped
 from harness.data.leaks import digests
 from harness.data.outliers import DROPPED, LISTED
 from zoo.errors import UserError
@@ -19,6 +20,9 @@ AGREED = 2 / 3  # of near-duplicates; where more have one label, the others are 
 MANY = 10       # copies under one label that are no accident ...
 RARE = 0.01     # ... unless so many contents have them that the file was oversampled
 SOME = 10       # contents that are few in any file
+SLIPS = 3       # pairs of near-duplicates that may differ in label in any file
+CHAIN = .5      # of a file's pictures; a group with more of them isn't of one shot
+CROWD = 4       # times as many as a foreign picture's copies; more company aren't its copies, too
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     are out of range, contradict each other, or ask for a picture that can't be read.
     """
     from harness.data import features
-    from harness.data.duplicates import grouped, near_duplicates
+    from harness.data.duplicates import SURE, compared
     from harness.data.labels import suspected
     from harness.data.outliers import measured
 
@@ -106,14 +110,19 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
         dropped.setdefault(r["index"], r)
 
     first = np.array([same[0] for same in contents], np.int64)
-    near = first[near_duplicates(dataset.images[first])]
+    pairs, likeness = compared(dataset.images[first])
+    near = first[pairs]
     exact = np.array([(same[0], i) for same in contents for i in same[1:]], np.int64)
-    group = grouped(len(dataset), np.concatenate([near, exact.reshape(-1, 2)]))
     foreign = {i for i, r in dropped.items() if r["reason"] == "pollution"}
-    alike = members(group, np.unique(group[near]))
-    for r in tainted(alike, dataset.labels, foreign):
+    sure = near[likeness >= SURE]
+    shot = grouped(len(dataset), np.concatenate([sure, exact.reshape(-1, 2)]))
+    for r in tainted(members(shot, np.unique(shot[sure])), dataset.labels, foreign):
         dropped[r["index"]] = r
         foreign.add(r["index"])
+    stays = np.array([i not in foreign for i in range(len(dataset))], bool)
+    group, near = parted((near, sure, near[:0]), exact.reshape(-1, 2), first[stays[first]],
+                         len(dataset))
+    alike = members(group, np.unique(group[near]))
 
     left = np.array([i for i in range(len(dataset)) if i not in dropped], np.int64)
     distances = np.full(len(dataset), np.nan)
@@ -121,13 +130,15 @@ def clean(dataset: Dataset, keep: Collection[int] = (), drop: Collection[int] = 
     suspects: list[Row] = []
     if len(left):
         small = features.shrink(dataset.images, left)
-        statistics = features.statistics(small)
-        distances[left], oddness, lonely = measured(statistics, dataset.labels[left],
-                                                    outlier_limit)
+        # What only one way of telling tones finds odd is a quirk of that way.
+        views = [features.statistics(small, t) for t in (features.percentiles, features.bands)]
+        found = [measured(v, dataset.labels[left], outlier_limit) for v in views]
+        distances[left] = found[0][0]
+        oddness, lonely = (np.minimum(found[0][i], found[1][i]) for i in (1, 2))
         outliers = listed(left, distances[left], oddness, lonely)
         for i in left[np.minimum(oddness, lonely) > outlier_limit]:
             dropped[int(i)] = row(i, "outlier")
-        described = np.concatenate([features.invariants(small), statistics], 1)
+        described = np.concatenate([features.invariants(small), views[0]], 1)
         suspects = suspected(described, dataset.labels[left], group[left])
         suspects = [{**s, "index": int(left[s["index"]])} for s in suspects]
 
@@ -187,14 +198,17 @@ def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
     """What to drop of pictures with one content, and its twin.
 
     Three labels or more are pollution, two are conflicting; of copies with one label the first
-    stays, unless it is one of a few contents that stand in the file again and again.
+    stays, unless it is one of a few contents that stand in the file again and again. Where most
+    of a class are copies, or many contents of a file, it was oversampled.
     """
     crowded = sum(len(same) >= MANY for same in contents) <= max(3, RARE * len(contents))
+    oversampled = copied(contents, labels)
     for same in contents:
         if len(same) == 1:
             continue
         differ = len(np.unique(labels[same]))
-        if differ >= LABELS or (len(same) >= MANY and crowded):
+        again = crowded and (differ > 1 or labels[same[0]] not in oversampled)
+        if differ >= LABELS or (len(same) >= MANY and again):
             reason, whole = "pollution", True
         else:
             reason, whole = ("conflicting", True) if differ == 2 else ("duplicate", False)
@@ -202,20 +216,47 @@ def judged(contents: list[list[int]], labels: np.ndarray) -> Iterable[Row]:
             yield row(i, reason, same[0] if i != same[0] else same[1])
 
 
-def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]) -> list[Row]:
-    """What else is pollution, of positions that are near-duplicates: the company of a foreign
-    picture, and what carries three labels or more.
+def copied(contents: list[list[int]], labels: np.ndarray) -> set[int]:
+    """The labels of which most contents stand in the file more than once."""
+    first = labels[[same[0] for same in contents]]
+    often = np.array([len(same) > 1 for same in contents], bool)
+    return {int(k) for k in np.unique(first) if often[first == k].mean() > .5}
 
-    Not the latter where it is frequent: pictures so simple, or of kinds that differ in colour
-    alone, are alike without being copies.
+
+def parted(surer: Iterable[np.ndarray], exact: np.ndarray, different: np.ndarray, n: int
+           ) -> tuple[np.ndarray, np.ndarray]:
+    """A group for each of ``n`` pictures, and the pairs of near-duplicates that make them: the
+    first of ``surer`` that leaves no group with most of the ``different`` pictures.
+
+    Such a group is no picture's copies: everything in the file shows much the same, and what is
+    alike forms one chain, which could neither be split nor held out.
+    """
+    for pairs in surer:
+        group = grouped(n, np.concatenate([pairs, exact]))
+        largest = np.bincount(group[different], minlength=1).max()
+        if largest <= max(SOME, CHAIN * len(different)):
+            break
+    return group, pairs
+
+
+def tainted(alike: list[list[int]], labels: np.ndarray, foreign: Collection[int]) -> list[Row]:
+    """What else is pollution, of positions that are one shot beyond doubt: the company of a
+    foreign picture, and what carries three labels or more.
+
+    Not the latter where it is frequent, or where such groups have two labels more often than one:
+    pictures so simple, or of kinds that differ in colour or in a trifle alone, are alike without
+    being copies. For the same reason the former only where the foreign picture stands in the file
+    not much less often than its company, or their labels are at odds.
     """
     mixed = [at_odds(labels[same]) for same in alike]
-    few = sum(mixed) <= max(SOME, RARE * len(labels))
+    kinds = [len(np.unique(labels[same])) for same in alike]
+    few = (sum(mixed) <= max(SOME, RARE * len(labels))
+           and kinds.count(2) <= max(SLIPS, kinds.count(1)))
     found = []
     for same, differ in zip(alike, mixed, strict=True):
-        known = next((i for i in same if i in foreign), None)
-        if known is not None or (differ and few):
-            twin = same[0] if known is None else known
+        known = [i for i in same if i in foreign]
+        if (differ and few) or (known and (differ or len(same) <= CROWD * len(known))):
+            twin = known[0] if known else same[0]
             found += [row(i, "pollution", twin if i != twin else same[1])
                       for i in same if i not in foreign]
     return found

@@ -12,7 +12,8 @@ from harness.data.fingerprints import Fingerprints, fingerprints, greys, turned
 RADIUS = 0.1        # between fingerprints
 NEIGHBOURS = 8      # of a picture, itself included
 COARSE = 0.93       # correlation of 16x16 pictures, best orientation
-FINE = 0.9          # correlation of fine detail, best shift
+FINE = 0.9          # correlation of fine detail, best shift ...
+SURE = 0.97         # ... and that of one shot beyond doubt, where all pictures show much the same
 SHIFT = 2           # pixels, each way
 SIDE = 96           # pixels; larger pictures are compared at this size
 DETAIL = (1 / 96, 4 / 96)   # of a side: structures between these widths are fine detail ...
@@ -27,6 +28,11 @@ def near_duplicates(images: np.ndarray) -> np.ndarray:
 
     Exact copies should be left out: each counts as a neighbour.
     """
+    return compared(images)[0]
+
+
+def compared(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The near-duplicates, and how alike each pair's fine detail is, f32 (P,), FINE to 1."""
     prints = fingerprints(images)
     pairs = candidates(prints, prints, NEIGHBOURS)
     pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], 1), axis=0)
@@ -36,7 +42,7 @@ def near_duplicates(images: np.ndarray) -> np.ndarray:
 def twins(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pairs i64 (P, 2) of a picture in ``a`` and its near-duplicate in ``b``; sizes may differ."""
     of_a, of_b = fingerprints(a), fingerprints(b)
-    return confirmed(a, of_a, b, of_b, candidates(of_a, of_b, NEIGHBOURS // 2))
+    return confirmed(a, of_a, b, of_b, candidates(of_a, of_b, NEIGHBOURS // 2))[0]
 
 
 def grouped(n: int, pairs: np.ndarray) -> np.ndarray:
@@ -64,20 +70,21 @@ def candidates(a: Fingerprints, b: Fingerprints, neighbours: int) -> np.ndarray:
 
 
 def confirmed(a: np.ndarray, of_a: Fingerprints, b: np.ndarray, of_b: Fingerprints,
-              pairs: np.ndarray) -> np.ndarray:
-    """The pairs whose pixels agree."""
+              pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs whose pixels agree, and how much."""
     orientation, likeness = oriented(of_a.thumbs, of_b.thumbs, pairs)
     close = likeness >= COARSE
     pairs, orientation = pairs[close], orientation[close]
     side = min(SIDE, max(a.shape[1:3]), max(b.shape[1:3]))
-    agree = np.zeros(len(pairs), bool)
+    likeness = np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), CHUNK):
         part = slice(start, start + CHUNK)
         one, other = details(a, pairs[part, 0], side), details(b, pairs[part, 1], side)
         for i, k in enumerate(orientation[part]):
             other[i] = turned(other[i].copy(), k)
-        agree[part] = agreement(one, other) >= FINE
-    return pairs[agree]
+        likeness[part] = agreement(one, other)
+    agree = likeness >= FINE
+    return pairs[agree], likeness[agree]
 
 
 def oriented(a: np.ndarray, b: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +104,7 @@ def details(images: np.ndarray, wanted: np.ndarray, side: int) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d
 
     each, place = np.unique(wanted, return_inverse=True)
-    grey = greys(images[each], side).astype(np.float32)
+    grey = greys(images[each], side)
     fine, coarse = (gaussian_filter1d(np.eye(side, dtype=np.float32), max(width * side, least),
                                       axis=0)
                     for width, least in zip(DETAIL, SMALLEST, strict=True))

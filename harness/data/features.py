@@ -1,12 +1,14 @@
 """Numbers that describe pictures without any network, for finding copies and odd ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
 BLOCK = 256         # pictures at once
 GRID = 24           # pixels a side of the small pictures that descriptors are taken from
 RINGS, SPOKES, HARMONICS = 8, 32, 5
+BANDS = (0, .1, .4, .6, .9, 1)      # shares of a picture's pixels, the darkest first
 
 
 def blocks(n: int) -> Iterator[slice]:
@@ -65,14 +67,27 @@ def harmonics(small: np.ndarray) -> np.ndarray:
     return result
 
 
-def statistics(small: np.ndarray) -> np.ndarray:
+def percentiles(flat: np.ndarray) -> np.ndarray:
+    """float (n, 5, 3) of pixels (n, p, 3)."""
+    found: np.ndarray = np.percentile(flat, (5, 25, 50, 75, 95), axis=1).transpose(1, 0, 2)
+    return found
+
+
+def bands(flat: np.ndarray) -> np.ndarray:
+    """float (n, 5, 3) of pixels (n, p, 3): means of the darkest tenth to the brightest one. Where
+    pictures have two tones, percentiles jump from one to the other, but these don't."""
+    ordered, edges = np.sort(flat, 1), np.round(np.array(BANDS) * flat.shape[1]).astype(int)
+    return np.stack([ordered[:, a:b].mean(1) for a, b in pairwise(edges)], 1)
+
+
+def statistics(small: np.ndarray, tones: Callable[[np.ndarray], np.ndarray] = percentiles
+               ) -> np.ndarray:
     """float32 (n, 25) of ``small`` (n, s, s, 3): simple statistics, which show why one is odd.
 
-    Means, spreads, and percentiles of the three colours; how much colours differ; how rough it
-    is; where the dark part lies and how far it reaches.
+    Means, spreads, and tones of the three colours; how much colours differ; how rough it is;
+    where the dark part lies and how far it reaches.
     """
     flat = small.reshape(len(small), -1, 3)
-    percent = np.percentile(flat, (5, 25, 50, 75, 95), axis=1).transpose(1, 0, 2)
     grey = flat.mean(2)
     dark = np.clip(np.median(grey, 1, keepdims=True) - grey, 0, None) + 1e-3
     weight = dark / dark.sum(1, keepdims=True)
@@ -81,6 +96,6 @@ def statistics(small: np.ndarray) -> np.ndarray:
     reach = np.sqrt(weight @ (y * y + x * x))
     rough = np.stack([np.abs(np.diff(small, axis=axis)).mean((1, 2, 3)) for axis in (1, 2)], 1)
     hue = np.abs(flat[..., 0] - flat[..., 2])
-    columns = [flat.mean(1), flat.std(1), percent.reshape(len(flat), -1),
+    columns = [flat.mean(1), flat.std(1), tones(flat).reshape(len(flat), -1),
                np.log1p(rough.mean(1)), np.log1p(hue.mean(1)), far, reach]
     return np.concatenate([c.reshape(len(flat), -1) for c in columns], 1).astype(np.float32)

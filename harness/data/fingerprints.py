@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.data.features import averaging
 from zoo.device import cores
 
 SIDE = 32       # pixels of the reduced picture that the numbers are taken from
@@ -35,7 +36,7 @@ def fingerprints(images: np.ndarray) -> Fingerprints:
     transposing swaps the two frequencies, so that the larger and the smaller magnitude of each
     such pair stay the same for every orientation.
     """
-    grey = greys(images, SIDE).astype(np.float32)
+    grey = greys(images, SIDE)
     grey -= grey.mean((1, 2), keepdims=True)
     spread = np.sqrt(np.square(grey).mean((1, 2)))
     cosines = basis(SIDE, ORDER)
@@ -61,15 +62,18 @@ def basis(side: int, order: int) -> np.ndarray:
 
 
 def greys(images: np.ndarray, side: int) -> np.ndarray:
-    """Grey square pictures u8 (N, side, side), averaged over areas."""
+    """Grey square pictures f32 (N, side, side), averaged over areas: a mirrored picture gives the
+    mirrored average, which Pillow's box filter does not."""
     from PIL import Image
 
-    found = np.empty((len(images), side, side), np.uint8)
+    _, height, width, _ = images.shape
+    down, across = averaging(height, side), averaging(width, side).T
+    found = np.empty((len(images), side, side), np.float32)
 
     def reduce(start: int) -> None:
-        for i in range(start, min(start + CHUNK, len(images))):
-            grey = Image.fromarray(images[i]).convert("L")
-            found[i] = np.asarray(grey.resize((side, side), Image.Resampling.BOX))
+        part = slice(start, start + CHUNK)
+        grey = np.stack([np.asarray(Image.fromarray(i).convert("L")) for i in images[part]])
+        found[part] = down @ grey.astype(np.float32) @ across
 
     in_threads(reduce, range(0, len(images), CHUNK))
     return found

@@ -41,23 +41,30 @@ def load(path: Path, labelled: bool) -> Dataset:
     """
     names = class_folders(path)
     files, labels = listed(path, names)
-    loose = len(list(pictures(path, below=False))) if files else 0
-    if loose:
-        say(f"{path}: files passed over, because they lie in no class's folder: {loose:,}.")
+    loose = len(list(pictures(path, below=False)))
+    if files:
+        say_passed_over(path, names, loose)
     if not labelled and not files:
         names, files = (), list(pictures(path))
         labels = no_labels(len(files))
-    if not files:
-        raise UserError(f"{path} holds no pictures. Each class wants a folder of its own in it, "
-                        "such as monocyte/0001.png.")
+    check_classes(path, names, labels, loose, labelled)
+    images, bad = read_all(path, files)
+    return Dataset(images, labels, names, str(path), unreadable=bad)
+
+
+def check_classes(path: Path, names: tuple[str, ...], labels: np.ndarray, loose: int,
+                  labelled: bool) -> None:
+    """Refuse a folder without pictures, and one with a single class where labels are wanted."""
+    if not len(labels):
+        there = f"{loose:,} pictures, but none in a class's folder" if loose else "no pictures"
+        raise UserError(f"{path} holds {there}. Each class wants a folder of its own in it, such "
+                        "as monocyte/0001.png.")
     if labelled and len(np.unique(labels)) < 2:
         only = names[labels[0]]
         raise UserError(f"{path} holds pictures of one class only, {only!r}. Each class wants a "
                         "folder of its own, and at least two are needed to learn anything. If the "
                         f"classes' folders lie deeper, name the one that holds them, such as "
                         f"{path / only}.")
-    images, bad = read_all(path, files)
-    return Dataset(images, labels, names, str(path), unreadable=bad)
 
 
 def class_folders(path: Path) -> tuple[str, ...]:
@@ -136,6 +143,31 @@ def pictures(folder: Path, below: bool = True) -> Iterator[Path]:
             suffix = Path(name).suffix.lower()
             if not name.startswith(".") and (suffix in known or not suffix):
                 yield Path(place, name)
+
+
+def say_passed_over(path: Path, names: tuple[str, ...], loose: int) -> None:
+    """Say which files are no pictures, or lie in no class's folder."""
+    if loose:
+        say(f"{path}: files passed over, because they lie in no class's folder: {loose:,}.")
+    others = unknown(path, names)
+    if others:
+        kinds = ", ".join(sorted(others)[:8])
+        say(f"{path}: files passed over, because they are of no kind of picture that can be read "
+            f"({kinds}): {others.total():,}.")
+
+
+def unknown(path: Path, names: tuple[str, ...]) -> Counter[str]:
+    """How many files of each other kind lie in the classes' folders."""
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    found: Counter[str] = Counter()
+    for name in names:
+        for _, folders, files in os.walk(path / name):
+            folders[:] = [f for f in folders if not f.startswith(".")]
+            suffixes = (Path(f).suffix.lower() for f in files if not f.startswith("."))
+            found.update(s for s in suffixes if s and s not in known)
+    return found
 
 
 def read_all(path: Path, files: list[Path]) -> tuple[np.ndarray, tuple[int, ...]]:

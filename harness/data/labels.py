@@ -14,7 +14,7 @@ import numpy as np
 FOLDS = 5
 WAVES = 768         # random features
 RIDGE = 1e-3        # of the features' mean square
-FEW = 5             # pictures of each class; with fewer nothing can be learned
+FEW = 5             # different pictures of each class; with fewer nothing can be learned
 
 
 def suspected(described: np.ndarray, labels: np.ndarray, group: np.ndarray) -> list[dict[str, Any]]:
@@ -23,10 +23,11 @@ def suspected(described: np.ndarray, labels: np.ndarray, group: np.ndarray) -> l
     described: float (n, d); labels: int64 (n,); group: int64 (n,), pictures that are copies of
     each other. Empty where labels are missing or classes are too small.
     """
-    counts = np.bincount(labels[labels >= 0])
-    if (labels < 0).any() or (counts[counts > 0] < FEW).any() or (counts > 0).sum() < 2:
-        return []
     kinds, codes = np.unique(labels, return_inverse=True)
+    _, first = np.unique(group, return_index=True)
+    different = np.bincount(codes[first], minlength=len(kinds))
+    if (labels < 0).any() or len(kinds) < 2 or different.min() < FEW:
+        return []
     shares = out_of_fold(described, codes, group)
     own = shares[np.arange(len(codes)), codes]
     usual = np.array([own[codes == k].mean() for k in range(len(kinds))])
@@ -46,8 +47,7 @@ def out_of_fold(described: np.ndarray, codes: np.ndarray, group: np.ndarray) -> 
     waves = random_features(described)
     targets = np.eye(codes.max() + 1)[codes]
     scores = np.empty(targets.shape)
-    k = min(FOLDS, int(np.bincount(codes).min()))
-    parts = folds(codes, group, k, seed=0)
+    parts = folds(codes, group, FOLDS, seed=0)
     whole = [(waves[held].T @ waves[held], waves[held].T @ targets[held]) for _, held in parts]
     gram, cross = sum(w[0] for w in whole), sum(w[1] for w in whole)
     ridge = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))

@@ -18,6 +18,7 @@ from zoo.errors import UserError
 SIDE = (8, 4096)            # pixels, smallest and largest
 CLASSES = 1000
 COMPETITION = (96, 96, 3)
+FAINT = 16          # fractions up to no more than this hardly are 0..255
 # Pictures of each class in the training split of BloodMNIST (MedMNIST v2, Yang et al. 2023), which
 # the contest's pictures are.
 CELLS = (852, 2181, 1085, 2026, 849, 993, 2330, 1643)
@@ -35,6 +36,8 @@ def load(source: str | os.PathLike[str], images_key: str = "images", labels_key:
     where, what to do.
     """
     text = str(source)
+    if not text:
+        raise UserError("No source of pictures is named. Name a file or a folder, or use demo.")
     for matches, read in SOURCES:
         if matches(text):
             dataset = read(text, images_key, labels_key, labelled, tolerant)
@@ -97,8 +100,8 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
     from harness.data import medmnist
 
     path = Path(source)
-    if not path.exists():
-        raise UserError(f"{path} does not exist. Check the path, or use --data demo.")
+    if not os.path.exists(path):  # False for names that are too long, too
+        raise UserError(f"{source[:200]} does not exist. Check the path, or use --data demo.")
     if not path.is_file():  # a device or a pipe would be read without end
         raise UserError(f"{path} is neither a file nor a folder. Write the data into a file.")
     with Npz(path) as npz:
@@ -123,7 +126,7 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
 SOURCES: tuple[tuple[Callable[[str], bool], Reader], ...] = (
     (lambda s: s in ("demo", "demo-test"), read_demo),
     (lambda s: s.startswith("medmnist:"), read_medmnist),
-    (lambda s: Path(s).is_dir(), read_folder),
+    (os.path.isdir, read_folder),
     (lambda s: True, read_npz),
 )
 
@@ -131,6 +134,10 @@ SOURCES: tuple[tuple[Callable[[str], bool], Reader], ...] = (
 def need(npz: Npz, key: str, option: str) -> None:
     """Refuse a file without ``key``, and say which it has."""
     if key not in npz.keys:
+        if npz.keys and not npz.arrays:
+            raise UserError(f"{npz.path} is a zip that holds no array, but files such as "
+                            f"{npz.keys[0]!r}. Unpack it, and name its folder that holds one "
+                            "folder a class.")
         there = ", ".join(repr(k) for k in npz.keys[:20]) or "none at all"
         raise UserError(f"{npz.path} has no array {key!r}; it holds {there}. "
                         f"Name the right one with {option}.")
@@ -150,6 +157,8 @@ def as_images(array: np.ndarray, path: Path, key: str,
         hint = ""
         if array.ndim == 4 and array.shape[1] in (1, 3):
             hint = " Put the channels last with images.transpose(0, 2, 3, 1)."
+        elif array.ndim == 4 and array.shape[2] in (1, 3):
+            hint = " Put the pictures first with images.transpose(3, 0, 1, 2)."
         elif array.ndim == 4 and array.shape[-1] == 4:
             hint = " Take the transparency off with images[..., :3]."
         raise UserError(f"{where} has the shape {array.shape}; pictures must be (N, height, "
@@ -160,6 +169,9 @@ def as_images(array: np.ndarray, path: Path, key: str,
         raise UserError(f"{where} holds pictures of {array.shape[1]}x{array.shape[2]} pixels; "
                         f"from {SIDE[0]}x{SIDE[0]} to {SIDE[1]}x{SIDE[1]} can be used.")
     bad: tuple[int, ...] = ()
+    if array.dtype.kind in "iu" and array.min() == 0 and array.max() == 1:
+        raise UserError(f"{where} holds only 0 and 1, which are hardly different as pictures of "
+                        "0..255. Write them as (images * 255).astype('uint8').")
     if array.dtype != np.uint8:
         array, bad = to_uint8(array, where, tolerant)
     if array.shape[-1] == 1:
@@ -188,7 +200,7 @@ def to_uint8(array: np.ndarray, where: str, tolerant: bool) -> tuple[np.ndarray,
     if low < 0 or high > 255 or not whole or fraction:
         scaled = ("images * 255" if fraction else
                   "(images + 1) * 127.5" if low >= -1 and high <= 1 else
-                  "images" if low >= 0 and high <= 255 else None)
+                  "images" if low >= 0 and FAINT < high <= 255 else None)
         hint = (f" Write them as ({scaled}).round().astype('uint8')." if scaled else
                 " Scale them to that range, and write them as uint8.")
         raise UserError(f"{where} holds {array.dtype} from {low:.4g} to {high:.4g}; pictures must "
@@ -206,7 +218,8 @@ def as_labels(array: np.ndarray, path: Path, key: str, n: int) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        hint = " If they are one-hot, write them as labels.argmax(1)." if array.ndim == 2 else ""
+        hint = ("" if array.ndim != 2 else " Write them as labels[0]." if array.shape == (1, n)
+                else " If they are one-hot, write them as labels.argmax(1).")
         raise UserError(f"{where} has the shape {array.shape}; labels must be (N,) or (N, 1), one "
                         f"number a picture.{hint}")
     if len(array) != n:

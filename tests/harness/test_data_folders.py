@@ -282,3 +282,20 @@ def test_nothing_readable_is_one_sentence(tmp_path: Path) -> None:
         (tmp_path / name / "0.png").write_bytes(b"damaged")
     with pytest.raises(UserError, match="none of its 2 files"):
         load(tmp_path)
+
+
+def test_kinds_of_files_that_no_one_reads_are_said(folder: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    load(folder)
+    assert "passed over" not in capsys.readouterr().out
+    for i in range(12):
+        (folder / "basophil" / f"{i}.HEIC").write_bytes(b"photograph")
+    load(folder)
+    assert "can be read (.heic): 12." in " ".join(capsys.readouterr().out.split())
+
+
+def test_pictures_in_no_folder_are_not_denied(tmp_path: Path) -> None:
+    for i in range(3):
+        Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")
+    with pytest.raises(UserError, match="3 pictures, but none in a class's folder"):
+        load(tmp_path)

@@ -107,3 +107,22 @@ def test_a_notebook_names_the_arrays_of_its_file(
     assert list((tmp_path / "runs").glob("cleaning-*.json"))  # the page shows it
     with pytest.raises(UserError, match="seed must be"):
         train(str(tmp_path / "a.npz"), "smallcnn2", runs=tmp_path / "runs", seed=-1)
+
+
+def test_a_run_that_says_names_from_before_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        ) -> None:
+    from types import SimpleNamespace
+
+    from harness import record
+    from harness.protocol import protocol
+    from harness.sweep import Spec, run_job
+
+    monkeypatch.setattr(record, "tested", lambda run, *rest: run)
+    spec = Spec("vgg16", None, {"origin": "random"}, protocol("strong", {}), 1, 0)
+    old = SimpleNamespace(id="old", folder=tmp_path / "old",
+                          config={"data": {"classes": ["a", "b"]}})
+    store: Any = SimpleNamespace(find=lambda identity: old)
+    for names, said in ((("a", "b"), False), (("a", "c"), True)):
+        run_job(spec, Prepared(named([0, 1], *names), np.arange(2), {}, {}), store, None)  # type: ignore[arg-type]
+        assert ("says the old names" in " ".join(capsys.readouterr().err.split())) == said
