@@ -104,3 +104,30 @@ def test_a_default_counts_for_calls_from_other_files_too(tmp_path: Path) -> None
     assert 28 not in numbers(zips.write(tmp_path / "x.zip", files))
     files = {**zips.usual(start="self.model = helper.load()", head=head), "helper.py": helper}
     assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
+
+
+REPLACED = zips.HEAD + """
+HERE = Path(__file__).parent
+class Base:
+    def __init__(self):
+        self.model = self.load()
+
+    def load(self):
+        return keras.models.load_model(HERE / 'gone.keras')
+
+    def predict(self, X):
+        return self.model.predict(X).argmax(1)
+
+class Model(Base):
+    def load(self):
+        return keras.models.load_model(HERE / 'weights.keras')
+"""
+
+
+def test_a_method_that_model_replaces_opens_nothing(tmp_path: Path) -> None:
+    weights = {"weights.keras": zips.keras_file()}
+    assert rules.check(zips.write(tmp_path / "x.zip", {"model.py": REPLACED, **weights})) == []
+    for code in (REPLACED + "        super().load()\n", REPLACED + "Base()\n",
+                 REPLACED + "class Other(Base):\n    pass\nOther()\n"):
+        path = zips.write(tmp_path / "x.zip", {"model.py": code, **weights})
+        assert 28 in numbers(path), code
