@@ -63,7 +63,8 @@ def replaced(sources: list["Source"]) -> set[ast.AST]:
     while owner and len(owner.bases) == 1:
         nearer |= {m.name for m in owner.body if isinstance(m, FUNCTION)}
         name = ast.unparse(owner.bases[0]).split(".")[-1]
-        bases = [c for c in classes if c.name == name]
+        bases = [c for c in classes if c.name == name and name != "Model"]
+        classes = [c for c in classes if c not in bases]        # of a ring, too, there is an end
         owner = bases[0] if len(bases) == 1 and used.count(name) == 1 else None
         if owner:
             found |= {m for m in owner.body if isinstance(m, FUNCTION)

@@ -243,9 +243,17 @@ class Source:
         """
         if self.tried(node, "OSError", "IOError", "FileNotFoundError"):
             return True
+        function = self.function_of(node)
+        ends = [n for n in ast.walk(function or node) if isinstance(n, ast.Return)
+                and n.lineno < getattr(node, "lineno", 0) and self.function_of(n) is function]
+        return self.depends(node) or any(map(self.depends, ends))
+
+    def depends(self, node: ast.AST) -> bool:
+        """Whether a node stands on one way of several."""
         return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
             isinstance(o, ast.If | ast.IfExp | ast.While)
-            and not re.search("is None|hasattr", ast.unparse(o.test))) for o in self.around(node))
+            and not re.search("is (not )?None|hasattr", ast.unparse(o.test)))
+            for o in self.around(node))
 
 
 def read(text: str, file: str) -> tuple[ast.Module, symtable.SymbolTable]:
