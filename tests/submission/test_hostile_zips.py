@@ -34,3 +34,14 @@ def test_a_file_without_a_name_is_refused(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as z:
         z.writestr(zipfile.ZipInfo(name), "x")
     assert "outside the folder" in refused(path)
+
+
+@pytest.mark.parametrize("content, damaged", [
+    (b"<!DOCTYPE html><title>Quota exceeded</title>", True), (zips.npz()[:150], True),
+    (zips.npz(), False), (b"\x93NUMPY" + bytes(99), False)])
+def test_arrays_that_cannot_be_read_are_named(content: bytes, damaged: bool, tmp_path: Path
+                                              ) -> None:
+    files = {"model.py": zips.predict("return self.w.argmax(1)", "self.w = np.load('w.npz')"),
+             "w.npz": content}
+    found = rules.errors(rules.check(zips.write(tmp_path / "x.zip", files)))
+    assert [f.number for f in found] == [8] * damaged
