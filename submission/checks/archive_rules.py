@@ -15,8 +15,8 @@ LARGE = 500 << 20       # bytes; uploads of this size were accepted, yet they ta
 PACKED = (".zip", ".tar", ".gz", ".rar", ".7z")
 LEFT_OVER = (*PACKED, ".ipynb", ".pyc", ".log", ".tmp", ".bak", ".swp", ".pdf",
              ".png", ".jpg", ".jpeg", ".csv", ".tfevents")
-WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".pickle", ".tflite", ".pb", ".onnx", ".pt",
-           ".pth", ".ckpt", ".safetensors", ".joblib", ".bin")
+WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".pickle", ".tflite", ".pb",
+           ".onnx", ".pt", ".pth", ".ckpt", ".safetensors", ".joblib", ".bin")
 METADATA = ("metadata", "metadata.yaml")
 STARTS = {facts.POINTER: "it is a Git LFS pointer", b"Rar!": "it is a RAR archive",
           b"7z\xbc\xaf": "it is a 7z archive", b"\x1f\x8b": "it is a .gz archive",
@@ -175,8 +175,8 @@ RULES = (
     Rule(6, ERROR, "Files are files, not pointers", "Fetch it first: git lfs pull.", pointers,
          (6,)),
     Rule(7, ERROR, "No file is empty", "Save it again, then zip it.", empty, (1, 6)),
-    Rule(8, ERROR, "Files of weights are whole", "Save the network again, then zip it.", damaged_weights,
-         (1, 6)),
+    Rule(8, ERROR, "Files of weights are whole", "Save the network again, then zip it.",
+         damaged_weights, (1, 6)),
     Rule(9, NOTE, "Nothing superfluous is in it",
          "Zip model.py and what it opens, nothing else.", rubbish, (7,)),
     Rule(10, NOTE, "Every weight file is used",
