@@ -14,11 +14,7 @@ from typing import IO
 
 from zoo.errors import UserError
 from zoo.files import user_errors
-
-try:
-    from lzma import LZMAError
-except ImportError:     # a Python that was built without it; its zipfile never raises it
-    LZMAError = zlib.error  # type: ignore[misc, assignment]
+from zoo.zips import METHODS, Zip
 
 ENTRIES = 2000          # files in one submission
 TOTAL = 8 << 30         # bytes unpacked
@@ -27,9 +23,7 @@ SAFE = 64 << 20         # bytes
 TEXT = 4 << 20          # bytes of a text file that is read
 LONGEST = 255           # bytes of a file's name
 PIECE = 1 << 20
-# What every Python can unpack; deflate64, which some programs take for large files, none can.
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-DAMAGES = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError,
+DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError,
            RuntimeError, struct.error, ValueError, LookupError, SyntaxError, MemoryError)
 
 
@@ -41,9 +35,9 @@ class Archive:
         if not self.path.is_file():
             raise UserError(f"{path} does not exist or is a folder. Name the zip.")
         self.damage: str | None = None
-        self.zip: zipfile.ZipFile | None = None
+        self.zip: Zip | None = None
         try:
-            self.zip = zipfile.ZipFile(self.path)
+            self.zip = Zip(self.path)
         except DAMAGES as e:
             self.damage = str(e) or type(e).__name__
 
@@ -58,7 +52,7 @@ class Archive:
     def entries(self) -> list[zipfile.ZipInfo]:
         """Files, no folders; of an archive with too many, only as many as show that."""
         infos = self.zip.infolist() if self.zip else []
-        found = [i for i in infos if not i.is_dir()][:ENTRIES + 1]
+        found = [i for i in infos if not i.filename.endswith("/")][:ENTRIES + 1]
         for info in found:      # some programs write ./model.py, which lands at the root
             info.filename = str(PurePosixPath(info.filename))
         return found
@@ -109,8 +103,8 @@ class Archive:
         for info in self.entries:
             if self.refusal(info) is None:
                 if info.compress_type not in METHODS:
-                    return (f"{info.filename} can't be unpacked by Python: it is compressed by a "
-                            "method other than Deflate")
+                    return (f"{info.filename} is compressed by a method other than Deflate, which "
+                            "Python can't unpack, or not in bounded memory")
                 try:
                     with self.zip.open(info) as f:  # type: ignore[union-attr]
                         while f.read(PIECE):
@@ -135,7 +129,7 @@ class Archive:
         path = PurePosixPath(info.filename)
         if any(len(os.fsencode(part)) > LONGEST for part in path.parts):
             return f"{info.filename[:40]!r}... is longer than a name may be, {LONGEST} bytes"
-        if any(str(folder) in self.infos for folder in path.parents):
+        if any(str(folder) in self.infos for folder in list(path.parents)[:-1]):
             return f"{info.filename!r} lies in what is a file, not a folder"
         return None
 
@@ -147,6 +141,9 @@ class Archive:
             return f"it holds more than {ENTRIES:,} files"
         if total > TOTAL:
             return f"it would unpack to {total / 1e9:.1f} GB, more than {TOTAL / 1e9:.1f}"
+        packed = self.path.stat().st_size   # what the entries say of it may lie, or overlap
+        if total > max(SAFE, EXPANSION * packed):
+            return f"it would grow from {packed / 1e6:.1f} to {total / 1e6:,.0f} MB"
         return None
 
     def refusals(self) -> Iterator[str]:

@@ -27,6 +27,7 @@ from submission.transport import Refused, Unclear
 from submission.watch import Outcome, watch
 from zoo import files
 from zoo.errors import UserError
+from zoo.zips import Zip
 
 LOOKS = (0.0, 1.0, 3.0, 6.0, 10.0, 10.0)    # seconds before each look for our own submission
 LEAST_AGE = 30.0                # seconds before a call that got no answer may be made again
@@ -65,7 +66,7 @@ def inspect(path: str | Path) -> Parcel:
     """Look into a zip. Raises UserError where it is missing or is no zip."""
     path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with Zip(path) as archive:
             manifest = _manifest(archive)
         return Parcel(path, files.file_hash(path), path.stat().st_size,
                       **manifest)

@@ -12,6 +12,7 @@ from typing import IO
 from submission.archive import DAMAGES
 from zoo import files
 from zoo.errors import UserError
+from zoo.zips import Zip
 
 LARGEST = 2 * 10**9                 # bytes unpacked
 MOST = 10_000                       # files
@@ -30,7 +31,7 @@ def unpack(file: IO[bytes], folder: Path, limit: int = LARGEST) -> list[str]:
     if not file.seek(0, os.SEEK_END):
         return []
     try:
-        with zipfile.ZipFile(file) as archive:
+        with Zip(file) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
             targets = [_target(folder, member) for member in members]
             _check_sizes(members, limit)

@@ -110,9 +110,13 @@ def refuse_bomb(path: Path) -> None:
     """Raise ValueError where an npz declares more than it could honestly hold."""
     import zipfile
 
+    from zoo.zips import METHODS, Zip
+
     try:
-        with zipfile.ZipFile(path) as z:
+        with Zip(path) as z:
             declared = sum(i.file_size for i in z.infolist())
+            if any(i.compress_type not in METHODS for i in z.infolist()):
+                raise zipfile.BadZipFile
     except zipfile.BadZipFile as e:
         raise ValueError(f"{path.name} is damaged") from e
     if declared > max(LARGEST, 20 * path.stat().st_size):

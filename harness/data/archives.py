@@ -19,6 +19,7 @@ import numpy as np
 
 from zoo.device import free_memory
 from zoo.errors import UserError
+from zoo.zips import Zip
 
 SAFE = 512 << 20            # bytes; below this, expansion can hurt nobody
 EXPANSION = 20              # times; pictures of cells shrink by 2 to 4, zip bombs by 1,000
@@ -38,7 +39,7 @@ class Npz:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         with sentences(self.path):
-            self.archive = zipfile.ZipFile(self.path)
+            self.archive = Zip(self.path)
             self.members = self._members()
 
     def __enter__(self) -> "Npz":

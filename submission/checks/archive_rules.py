@@ -5,16 +5,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 
+from submission.archive import DAMAGES
 from submission.checks import facts
 from submission.checks.facts import Facts
 from submission.rule import ERROR, NOTE, WARNING, Rule
+from zoo.zips import Zip
 
 LARGE = 500 << 20       # bytes; uploads of this size were accepted, yet they take long
 PACKED = (".zip", ".tar", ".gz", ".rar", ".7z")
 LEFT_OVER = (*PACKED, ".ipynb", ".pyc", ".log", ".tmp", ".bak", ".swp", ".pdf",
              ".png", ".jpg", ".jpeg", ".csv", ".tfevents")
-WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".tflite", ".pb", ".onnx", ".pt",
-           ".pth", ".ckpt", ".safetensors", ".joblib", ".bin")
+WEIGHTS = (".keras", ".h5", ".hdf5", ".npz", ".npy", ".pkl", ".pickle", ".tflite", ".pb",
+           ".onnx", ".pt", ".pth", ".ckpt", ".safetensors", ".joblib", ".bin")
 METADATA = ("metadata", "metadata.yaml")
 STARTS = {facts.POINTER: "it is a Git LFS pointer", b"Rar!": "it is a RAR archive",
           b"7z\xbc\xaf": "it is a 7z archive", b"\x1f\x8b": "it is a .gz archive",
@@ -77,6 +79,22 @@ def damaged_weights(f: Facts) -> Iterator[str]:
     for network in f.networks:
         if not network.kind and f.archive.sizes[network.name] and network.name not in f.pointers:
             yield f"{network.name} is no Keras file that can be read, or a damaged one."
+    for name in f.names:
+        if name.lower().endswith(WEIGHTS) and name not in [n.name for n in f.networks]:
+            start = f.archive.read(name, 64).lstrip().lower()
+            if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+                yield f"{name} is a web page, not what was to be downloaded."
+            elif name.lower().endswith(".npz") and start.startswith(b"pk") and not whole(f, name):
+                yield f"{name} is damaged: arrays that numpy can't read."
+
+
+def whole(f: Facts, name: str) -> bool:
+    """Whether a zip in the archive has its list of files, which stands at its end."""
+    try:
+        with f.archive.open(name) as stream, Zip(stream):
+            return True
+    except DAMAGES:
+        return False
 
 
 def rubbish(f: Facts) -> Iterator[str]:
@@ -157,8 +175,8 @@ RULES = (
     Rule(6, ERROR, "Files are files, not pointers", "Fetch it first: git lfs pull.", pointers,
          (6,)),
     Rule(7, ERROR, "No file is empty", "Save it again, then zip it.", empty, (1, 6)),
-    Rule(8, ERROR, "Keras files are whole", "Save the network again, then zip it.", damaged_weights,
-         (1, 6)),
+    Rule(8, ERROR, "Files of weights are whole", "Save the network again, then zip it.",
+         damaged_weights, (1, 6)),
     Rule(9, NOTE, "Nothing superfluous is in it",
          "Zip model.py and what it opens, nothing else.", rubbish, (7,)),
     Rule(10, NOTE, "Every weight file is used",

@@ -4,10 +4,12 @@ import ast
 import difflib
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 from submission.checks import path_rules
 from submission.checks.facts import Facts, folder_of
+from submission.checks.predict import own
 from submission.checks.source import FUNCTION, MODULE, UNREADABLE, Source, locals_of, read
 from submission.rule import ERROR, WARNING, Rule
 
@@ -172,23 +174,31 @@ def no_attribute(f: Facts) -> Iterator[str]:
                    for text in [*(s.text for s in f.sources), *unseen]):
         return
     known = set(dir(object)) | MODULE | set(re.findall(r"\w+", "\n".join(unseen)))
+    words = Counter(re.findall(r"\w+", "\n".join(s.text for s in f.sources)))
     for s in f.sources:
         known |= {n.attr for n in ast.walk(s.tree) if isinstance(n, ast.Attribute)
-                  and not isinstance(n.ctx, ast.Load)}
+                  and not isinstance(n.ctx, ast.Load) and not idle(s, n, words)}
         # What code asks for by its name, it knows that it may lack.
         known |= {str(a.value) for n in ast.walk(s.tree) if isinstance(n, ast.Call)
                   and s.name(n.func) in ("hasattr", "getattr")
                   for a in n.args[1:2] if isinstance(a, ast.Constant)}
     for _, owner in lineage:
-        known |= {str(getattr(n, key, "")).split(".")[0] for n in ast.walk(owner)
+        known |= {str(getattr(n, key, "")).split(".")[0] for n in own(owner)
                   if not isinstance(getattr(n, "ctx", None), ast.Load)
-                  for key in ("name", "asname", "id", "arg")}
+                  for key in ("name", "asname", "id")}
     for s, owner in lineage:
         missing = {n.attr: n.lineno for n in ast.walk(owner) if isinstance(n, ast.Attribute)
                    and ast.unparse(n.value) == "self" and n.attr not in known and s.runs(n)
                    and self_of(s, n) is owner and not s.tried(n, "AttributeError")}
         for name, line in missing.items():
             yield f"Line {line} of {s.file} uses self.{name}, which nothing defines."
+
+
+def idle(s: Source, node: ast.AST, words: Counter[str]) -> bool:
+    """Whether a node stands in a method that nothing calls, not even by its name in a text."""
+    method = s.function_of(node)
+    return method is not None and isinstance(s.parents[method], ast.ClassDef) \
+        and method not in s.reachable and words[method.name] == 1 and not words["getattr"]
 
 
 def self_of(s: Source, node: ast.AST) -> ast.AST | None:

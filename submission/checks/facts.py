@@ -9,6 +9,7 @@ from functools import cached_property
 
 from submission import runtimes
 from submission.archive import Archive
+from submission.checks import values
 from submission.checks.networks import Network, networks
 from submission.checks.paths import Paths
 from submission.checks.source import FUNCTION as Function
@@ -115,10 +116,10 @@ class Facts:
             return (other, other.functions[last]) if other and last in other.functions else None
         if not isinstance(call.func, ast.Attribute):
             return None
-        values = assigned(source, call.func.value)
-        if len(values) != 1 or not isinstance(values[0], ast.Call):
+        given = assigned(source, call.func.value)
+        if len(given) != 1 or not isinstance(given[0], ast.Call):
             return None
-        known = self.class_of(source, source.name(values[0].func), 0)
+        known = self.class_of(source, source.name(given[0].func), 0)
         found = [n for n in known[1].body if isinstance(n, ast.FunctionDef)
                  and n.name == call.func.attr] if known else []
         return (known[0], found[-1]) if known and found else None
@@ -173,6 +174,14 @@ class Facts:
         return [Paths(source) for source in self.sources]
 
     @cached_property
+    def opened(self) -> list[tuple[str, list[str]]]:
+        """(where, paths) of everything that is opened for certain by paths that are known whole."""
+        if any(p.making or "chdir" in p.source.text for p in self.paths):
+            return []
+        return [(f"Line {call.lineno} of {p.source.file}", found)
+                for p in self.paths for call, found in values.opened(p)]
+
+    @cached_property
     def names(self) -> list[str]:
         """The files that somebody meant to send: without what systems and editors add."""
         return [n for n in self.archive.names if not rubbish(n)]
@@ -213,8 +222,8 @@ def assigned(source: Source, node: ast.AST) -> list[ast.AST]:
     bound = [source.parents[n] for n in ast.walk(source.tree)
              if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)
              and not isinstance(n.ctx, ast.Load) and ast.unparse(n) == name]
-    values = [b.value for b in bound if isinstance(b, ast.Assign | ast.AnnAssign) and b.value]
-    return [*values] if len(values) == len(bound) else []
+    found = [b.value for b in bound if isinstance(b, ast.Assign | ast.AnnAssign) and b.value]
+    return [*found] if len(found) == len(bound) else []
 
 
 def folder_of(source: Source, node: ast.ImportFrom) -> str:

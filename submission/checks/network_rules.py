@@ -46,9 +46,10 @@ def loads(f: Facts) -> Iterator[tuple[str, ast.Call, str]]:
 
 
 def switched_off(f: Facts, option: str) -> bool:
-    """Whether any load_model in model.py says ``option=False``."""
-    return any(k.arg == option and isinstance(k.value, ast.Constant) and k.value.value is False
-               for _, call, _ in loads(f) for k in call.keywords) or (
+    """Whether any load_model in model.py says ``option=False``, or may say so."""
+    return any(k.arg is None or k.arg == option and not (
+        isinstance(k.value, ast.Constant) and k.value.value)
+        for _, call, _ in loads(f) for k in call.keywords) or (
         option == "safe_mode" and "enable_unsafe_deserialization" in code(f))
 
 
@@ -197,7 +198,7 @@ def half(f: Facts) -> Iterator[str]:
             yield f"{network.name} was saved under the policy {found[0]}."
     for s in f.sources:
         for name, call in s.calls:
-            if name.endswith("set_global_policy"):
+            if name.endswith(("set_global_policy", "set_dtype_policy", "set_floatx")):
                 yield f"Line {call.lineno} of {s.file} sets a global number type."
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from submission.archive import DAMAGES, EXPANSION, Archive
+from zoo.zips import Zip
 
 CONFIG = 64 << 20       # bytes of JSON that are read
 SECONDS = 60.0
@@ -144,7 +145,7 @@ def networks(archive: Archive, names: list[str]) -> list[Network]:
 
 def read_keras(archive: Archive, name: str) -> Network:
     try:
-        with archive.open(name) as stream, zipfile.ZipFile(stream) as inner:
+        with archive.open(name) as stream, Zip(stream) as inner:
             config = member(inner, "config.json")
             about = member(inner, "metadata.json")
     except DAMAGES:
@@ -164,7 +165,8 @@ def member(inner: zipfile.ZipFile, name: str) -> Any:
     info = inner.getinfo(name)
     if info.file_size > CONFIG or info.file_size > 1e6 + EXPANSION * info.compress_size:
         raise ValueError("the configuration is too large")
-    return json.loads(inner.read(info))
+    with inner.open(info) as f:     # without a number, read would believe what the zip says
+        return json.loads(f.read(info.file_size))
 
 
 def read_h5(archive: Archive, name: str) -> Network:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from submission.checks.facts import Facts
-from submission.checks.paths import FileName
+from submission.checks.paths import FILES, FileName
 from submission.rule import ERROR, NOTE, WARNING, Rule
 
 ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|"
@@ -27,20 +27,45 @@ def sure(f: Facts, file: FileName) -> bool:
 
 
 def missing_file(f: Facts) -> Iterator[str]:
+    told = set()
     for file in opened(f):
         if not sure(f, file) or "*" in file.pattern or found(f, file) or foreign(file):
             continue
-        stem = file.pattern.replace("\\", "/").split("/")[-1]
-        other = f.named(stem)
-        near = difflib.get_close_matches(stem, [n.split("/")[-1] for n in f.names], n=1,
-                                         cutoff=0.4)
-        hint = (f"it holds {other}, elsewhere or spelled otherwise" if other else
-                f"the nearest is {near[0]}" if near else "nothing resembles it")
-        if "\\" in file.pattern and f.named(file.pattern.replace("\\", "/")):
-            hint = "only Windows takes a backslash for the end of a folder's name"
+        told.add(last(file.pattern))
         what = "has left a placeholder," if PLACEHOLDER.search(file.pattern) else "points to"
         yield (f"Line {file.line} of {file.code} {what} {file.pattern!r}, which isn't in the "
-               f"archive; {hint}.")
+               f"archive; {hint(f, file.pattern)}.")
+    for where, entry in absent(f):
+        if last(entry) not in told:
+            yield f"{where} opens {entry!r}, which isn't in the archive; {hint(f, entry)}."
+
+
+def last(path: str) -> str:
+    return path.replace("\\", "/").split("/")[-1]
+
+
+def hint(f: Facts, path: str) -> str:
+    """What the archive holds in the place of a file."""
+    if "\\" in path and f.named(path.replace("\\", "/")):
+        return "only Windows takes a backslash for the end of a folder's name"
+    other = f.named(last(path))
+    near = difflib.get_close_matches(last(path), map(last, f.names), n=1, cutoff=0.4)
+    return (f"it holds {other}, elsewhere or spelled otherwise" if other else
+            f"the nearest is {near[0]}" if near else "nothing resembles it")
+
+
+def absent(f: Facts) -> Iterator[tuple[str, str]]:
+    """(where, name) of files that are opened for certain, in the archive's folder, and not there.
+
+    Of those that one call opens, the first.
+    """
+    for where, paths in f.opened:
+        for entry in paths:
+            inside = not entry.startswith(("/", "../")) and "\\" not in entry
+            if inside and entry.lower().endswith(FILES) and entry not in f.names and not any(
+                    n.startswith((entry + "/", entry + ".index")) for n in f.names):
+                yield where, entry
+                break
 
 
 def foreign(file: FileName) -> bool:
@@ -50,14 +75,16 @@ def foreign(file: FileName) -> bool:
 
 def found(f: Facts, file: FileName) -> bool:
     """Whether the archive holds the file, spelled exactly so."""
-    entry = f.named(file.pattern)
     wanted = posixpath.normpath(file.pattern)
-    return entry is not None and ("*" in wanted or entry.endswith(wanted))
+    entry = f.named(wanted) or f.named(wanted + ".index")      # of a checkpoint, several files
+    return entry is not None and ("*" in wanted or wanted in entry)
 
 
 def doubtful_file(f: Facts) -> Iterator[str]:
+    certain = {last(entry) for _, entry in absent(f)}
     for file in opened(f):
         if (not sure(f, file) or "*" in file.pattern) and f.named(file.pattern) is None \
+                and not found(f, file) and last(file.pattern) not in certain \
                 and not (foreign(file) and (file.sure or file.harmless)):
             yield (f"Line {file.line} of {file.code} may open {file.pattern!r}; no such file is "
                    "there.")
@@ -98,6 +125,7 @@ def end_of_path(node: ast.AST) -> str | None:
 
 
 def elsewhere(f: Facts) -> Iterator[str]:
+    told = False
     for paths in f.paths:
         for node in paths.source.walk(ast.Constant):
             if not isinstance(node, ast.Constant):
@@ -105,16 +133,25 @@ def elsewhere(f: Facts) -> Iterator[str]:
             text = node.value
             if isinstance(text, str) and "\n" not in text and ELSEWHERE.search(text) \
                     and paths.opened(node):
+                told = True
                 yield (f"Line {node.lineno} of {paths.source.file} points to {text!r}, on another "
                        "machine.")
+    for where, found in f.opened:
+        yield from (f"{where} points to {p!r}, on another machine." for p in found
+                    if ELSEWHERE.search(p) and not told)
 
 
 def above(f: Facts) -> Iterator[str]:
+    told = False
     for file in opened(f):
         if sure(f, file) and file.pattern.startswith("../") \
                 and f.named(file.pattern.split("/")[-1]) is None:
+            told = True
             yield (f"Line {file.line} of {file.code} opens {file.pattern!r}, above the archive's "
                    "folder.")
+    for where, paths in f.opened:
+        yield from (f"{where} opens {p!r}, above the archive's folder." for p in paths
+                    if re.fullmatch(r"(\.\./)+[^/]+", p) and not told)
 
 
 def bare_name(f: Facts) -> Iterator[str]:

@@ -16,14 +16,16 @@ WRITING = ("save", "dump", "to_", "write", "plot", "export")
 # Calls whose first argument is a file that must be there, by their last name or by two.
 OPENING = {"load_model", "load_weights", "TFSMLayer", "open", "File", "ZipFile", "loadtxt",
            "genfromtxt", "loadmat", "memmap", "imread", "read_csv", "read_text", "read_bytes",
-           "Interpreter", "InferenceSession", "chdir"}
-LOADING = ("numpy.load", "joblib.load", "torch.load", "saved_model.load")
+           "Interpreter", "InferenceSession", "chdir", "GFile", "read_file", "fromfile",
+           "load_file", "read_pickle"}
+LOADING = ("numpy.load", "joblib.load", "torch.load", "saved_model.load", "torch.jit.load")
 # Calls that give back the path, or a longer one.
 SAME_PATH = {"join", "joinpath", "Path", "PurePath", "str", "abspath", "realpath", "normpath",
              "expanduser", "fspath", "resolve", "absolute", "as_posix", "with_name", "format",
              "list", "tuple", "sorted"}
 MAKING = {"extract", "extractall", "save", "savez", "savez_compressed", "urlretrieve", "get_file",
           "system", "write_bytes", "write_text", "symlink", "hf_hub_download"}
+TAKING = {"sum", "list", "tuple", "set", "sorted", "dict", "max", "min"}
 ASKING = {"exists", "lexists", "isfile", "is_file", "isdir", "is_dir", "access", "listdir", "glob",
           "iglob", "rglob", "iterdir", "scandir", "walk"}
 
@@ -59,7 +61,8 @@ class Paths:
                 continue
             path = self.joined(node)
             # A folder that isn't known may be the archive's own: only what follows counts.
-            pattern = re.sub(r"^(\*/)+", "", re.sub(r"\*+", "*", self.text_of(path)))
+            text = re.sub(r"\{[^{}]*\}", "*", self.text_of(path))    # what format fills later
+            pattern = re.sub(r"^(\*/)+", "", re.sub(r"\*+", "*", text))
             stem = pattern.replace("\\", "/").rsplit("/", 1)[-1]
             ends = stem.lower().endswith(FILES) and stem.lower() not in FILES
             if path in seen or not ends or "\n" in pattern or "://" in pattern:
@@ -67,7 +70,7 @@ class Paths:
             seen.add(path)
             ways = list(self.openings(path, set()))
             if ways:
-                harmless = self.source.guarded(path) or self.asked(path)
+                harmless = self.excused(path) or all(way and self.excused(way) for way in ways)
                 found.append(FileName(pattern, self.source.file, getattr(node, "lineno", 0),
                                       self.opened(path), harmless))
         return found
@@ -101,9 +104,11 @@ class Paths:
 
     def opened(self, path: ast.AST) -> bool:
         """Whether a file must be there: some call opens it, and nothing asks for it or makes it."""
-        return not self.making and not self.source.guarded(path) and not self.asked(path) and any(
-            way and not self.source.guarded(way) and not self.asked(way)
-            for way in self.openings(path, set()))
+        return not self.making and not self.excused(path) and any(
+            way and not self.excused(way) for way in self.openings(path, set()))
+
+    def excused(self, node: ast.AST) -> bool:
+        return self.source.guarded(node) or self.asked(node)
 
     def openings(self, node: ast.AST, seen: set[ast.AST]) -> Iterator[ast.Call | None]:
         """The calls that open a path which ``node`` is a part of, None where its way is lost.
@@ -149,7 +154,7 @@ class Paths:
             return
         elif last in SAME_PATH:
             yield from self.openings(call, seen)
-        else:
+        elif last not in ASKING:
             first = isinstance(node, ast.keyword) or call.args[:1] == [node]
             yield call if first and self.opens(call) else None
 
@@ -217,10 +222,18 @@ class Paths:
         """A list of paths, of which a loop opens every one if it is never left."""
         whole = loop if isinstance(loop, ast.For) else self.source.parents[loop]
         left = any(isinstance(n, ast.Break | ast.Continue | ast.Return) for n in ast.walk(whole))
-        if left or not isinstance(loop.target, ast.Name):
+        # A loop that asks whether the file is there may be left once it is.
+        early = left and not self.asked(whole) or not self.taken(whole)
+        if early or not isinstance(loop.target, ast.Name):
             yield None
         else:
             yield from self._loads(loop.target.id, whole, seen)
+
+    def taken(self, loop: ast.AST) -> bool:
+        """Whether all of a loop runs; of a generator, others may take only the first."""
+        outer = self.source.parents[loop]
+        return not isinstance(loop, ast.GeneratorExp) or isinstance(outer, ast.Assign) or (
+            isinstance(outer, ast.Call) and self.source.name(outer.func) in TAKING)
 
     def _through_default(self, node: ast.AST, arguments: ast.arguments, seen: set[ast.AST]
                          ) -> Iterator[ast.Call | None]:
@@ -308,5 +321,5 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, whole: bool = F
 def opens_to_write(name: str, call: ast.Call, place: int = 1) -> bool:
     """Whether this is an open whose mode, the argument at ``place``, writes or may do so."""
     given = [*call.args[place:place + 1], *(k.value for k in call.keywords if k.arg == "mode")]
-    return name in ("open", "File", "ZipFile") and any(
+    return name in ("open", "File", "ZipFile", "GFile") and any(
         not isinstance(a, ast.Constant) or str(a.value).startswith(("w", "a", "x")) for a in given)

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from submission.checks import batch
 from submission.checks.facts import Facts
 from submission.checks.predict import Predict, keras_network, own
 from submission.rule import ERROR, NOTE, WARNING, Rule
@@ -23,6 +24,7 @@ RANDOM = re.compile(r"^(numpy\.random\.|tensorflow\.random\.|keras\.random\.|ran
                     r"\.Random[A-Z]\w+$|\.default_rng$")
 SEEDING = ("numpy.random.seed", "tensorflow.random.set_seed", "random.seed",
            "set_random_seed", "keras.utils.set_random_seed")
+OTHERS = {"map", "filter", "zip", "tuple", "dict", "set", "str", "float", "int", "bool", "print"}
 LOOPS = ast.For | ast.While | ast.ListComp | ast.GeneratorExp
 
 
@@ -45,9 +47,21 @@ def name_of(p: Predict, node: ast.AST) -> str:
 def nothing(f: Facts) -> Iterator[str]:
     for p in predict(f):
         if any(r.value is not None for r in p.returns) or stub(p.method):
-            continue
-        if not any(isinstance(n, ast.Raise | ast.Yield | ast.YieldFrom) for n in own(p.method)):
+            yield from (f"{where} returns what {q.method.name} gives, which is nothing."
+                        for q, where in p.handed if not q.returns
+                        and not ends_otherwise(q.method) and not replaced(f, q.method.name))
+        elif not ends_otherwise(p.method):
             yield "Model.predict returns nothing."
+
+
+def replaced(f: Facts, name: str) -> bool:
+    """Whether a method may be another one than its def says."""
+    return any(re.search(rf"\.{name}\b\s*(:[^=\n]+)?=(?!=)|setattr\(", s.text) for s in f.sources)
+
+
+def ends_otherwise(method: ast.FunctionDef) -> bool:
+    return bool(method.decorator_list) or any(
+        isinstance(n, ast.Raise | ast.Yield | ast.YieldFrom) for n in own(method))
 
 
 def stub(method: ast.FunctionDef) -> bool:
@@ -128,14 +142,24 @@ def wrong_shape(f: Facts) -> Iterator[str]:
                     name.split(".")[-1] == "argmax" and not p.source.home_made(call)):
                 yield f"{where} returns one number for all pictures: no axis."
             elif name.endswith("expand_dims") or re.search(
-                    r"reshape\(-1, 1\)$|\[:, (None|np.newaxis)\]$", ast.unparse(value)):
+                    r"reshape\(\(?-1, 1\)?\)$|\[:, (None|np.newaxis)\]$", ast.unparse(value)):
                 yield f"{where} returns a column, (n, 1)."
 
 
 def wrong_type(f: Facts) -> Iterator[str]:
     for predicting in predict(f):
+        if not predicting.method.decorator_list and any(
+                isinstance(n, ast.Yield | ast.YieldFrom) for n in own(predicting.method)):
+            yield "Model.predict yields, so what it returns is a generator, not a numpy array."
+            continue
         for p, value, where in predicting.results:
-            if isinstance(value, ast.List | ast.ListComp | ast.Tuple | ast.Dict) or (
+            if isinstance(value, ast.Call) and not value.keywords and len(value.args) == 1 \
+                    and name_of(p, value) in ("numpy.zeros", "numpy.ones", "numpy.empty"):
+                yield f"{where} returns an array of floats, which {name_of(p, value)} makes."
+            elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and name_of(
+                    p, value) in OTHERS and not p.source.home_made(value):
+                yield f"{where} returns what {name_of(p, value)} gives, not a numpy array."
+            elif isinstance(value, ast.List | ast.ListComp | ast.Tuple | ast.Dict) or (
                     isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
                     and value.func.attr == "tolist") or name_of(p, value) == "list":
                 yield f"{where} returns a Python list, not a numpy array."
@@ -156,23 +180,8 @@ def keyword(call: ast.Call, name: str) -> object:
 
 
 def batch_scaling(f: Facts) -> Iterator[str]:
-    """A maximum, mean or deviation over all pictures at once."""
     for p in predict(f):
-        for node in ast.walk(p.method):
-            if not isinstance(node, ast.Call) or keyword(node, "axis") is not None or any(
-                    k.arg == "axis" for k in node.keywords):
-                continue
-            name = p.source.name(node.func)
-            of = (node.func.value if isinstance(node.func, ast.Attribute)
-                  and not name.startswith(("numpy.", "tensorflow.")) else
-                  node.args[0] if node.args else None)
-            if name.split(".")[-1] in ("max", "min", "mean", "std", "ptp", "amax", "amin",
-                                       "reduce_max", "reduce_min", "percentile") \
-                    and isinstance(of, ast.Name) and of.id == p.given and (
-                        isinstance(node.func, ast.Attribute)
-                        and len(node.args) == (of is not node.func.value)):
-                yield (f"Line {node.lineno} of {p.source.file} looks at {ast.unparse(node)}, which "
-                       "depends on what else is in the batch.")
+        yield from batch.statistics(f, p)
 
 
 def scales(f: Facts) -> list[str]:
@@ -278,7 +287,8 @@ def same_again(f: Facts) -> Iterator[str]:
     for p in predict(f):
         for call in networks_called(p):
             loop = next((n for n in p.source.around(call) if isinstance(n, ast.For)), None)
-            if loop is None or not call.args or own_function(p, call) is not own_function(p, loop):
+            if loop is None or call in ast.walk(loop.iter) or not call.args or own_function(
+                    p, call) is not own_function(p, loop):
                 continue
             changed = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name)
                        and isinstance(n.ctx, ast.Store)}

@@ -4,14 +4,15 @@ import ast
 import builtins
 import re
 import symtable
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
+
+from submission.checks.reach import FUNCTION, FunctionOrClass, is_main, reach
 
 MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loader__", "__path__",
           "__builtins__", "__annotations__", "__debug__", "__class__", "__module__",
           "__qualname__", "__dict__"}
-FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-FunctionOrClass = FUNCTION | ast.ClassDef
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -242,18 +243,26 @@ class Source:
         """
         if self.tried(node, "OSError", "IOError", "FileNotFoundError"):
             return True
+        function = self.function_of(node)
+        ends = [n for n in ast.walk(function or node) if isinstance(n, ast.Return)
+                and n.lineno < getattr(node, "lineno", 0) and self.function_of(n) is function]
+        return self.depends(node) or any(map(self.depends, ends))
+
+    def depends(self, node: ast.AST) -> bool:
+        """Whether a node stands on one way of several."""
         return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
             isinstance(o, ast.If | ast.IfExp | ast.While)
-            and not re.search("is None|hasattr", ast.unparse(o.test))) for o in self.around(node))
+            and not re.search("is (not )?None|hasattr", ast.unparse(o.test)))
+            for o in self.around(node))
 
 
 def read(text: str, file: str) -> tuple[ast.Module, symtable.SymbolTable]:
-    """Code as Python reads it: it refuses a bad global or parameter only after parsing."""
-    return ast.parse(text), symtable.symtable(text, file, "exec")
-
-
-def is_main(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+    """Code as Python reads it: some of what it refuses, such as a lone return, parses all right."""
+    tree = ast.parse(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")     # such as that of an "is" beside a number
+        compile(text, file, "exec", dont_inherit=True)
+        return tree, symtable.symtable(text, file, "exec")
 
 
 def join(sources: list[Source]) -> None:
@@ -266,91 +275,6 @@ def join(sources: list[Source]) -> None:
     reachable = reach(sources)
     for s in sources:
         s.reachable = reachable
-
-
-def reach(sources: list[Source]) -> set[ast.AST]:
-    """The functions that run when the platform imports, builds and calls Model, in all files."""
-    first = sources[0]
-    known = [(n, s) for s in sources for n in ast.walk(s.tree)
-             if isinstance(n, FUNCTION | ast.ClassDef)]
-    methods = {m: n for n, _ in known if isinstance(n, ast.ClassDef) for m in n.body}
-    meant = Mentions({(s.parts[-1], n.name) for n, s in known})
-    meant.add(first, ast.Name("Model"))
-    if first.method("predict") is None:
-        meant.attributes.add("predict")
-    waiting: list[tuple[ast.AST, bool, Source]] = [
-        (n, False, s) for s in sources for n in s.tree.body if not is_main(n)]
-    waiting += [(n, True, first) for n in (first.method("__init__"), first.method("predict")) if n]
-    done: set[tuple[ast.AST, bool]] = set()
-    while waiting:
-        for node, whole, source in waiting:
-            done.add((node, whole))
-            for child in running(node, whole):
-                meant.add(source, child)
-        waiting = []
-        for node, source in known:
-            owner = methods.get(node)
-            if isinstance(node, ast.ClassDef):
-                pieces = special(node) if meant.anyhow(node, source) else []
-            elif owner:
-                pieces = [node] if node.name in meant.attributes and meant.anyhow(
-                    owner, source) else []
-            else:
-                pieces = [node] if meant.by_name(node, source) else []
-            waiting += [(p, True, source) for p in pieces if (p, True) not in done]
-    return {node for node, whole in done if whole}
-
-
-class Mentions:
-    """What the names in running code may mean. known: (last part of the file's name, name)."""
-
-    def __init__(self, known: set[tuple[str, str]]) -> None:
-        self.known = known
-        self.exact: set[tuple[str, str]] = set()
-        self.loose: set[str] = set()            # imported, but from where isn't clear
-        self.attributes: set[str] = set()
-
-    def add(self, source: Source, node: ast.Name | ast.Attribute) -> None:
-        imported, parts = source.imported(node), source.name(node).split(".")
-        if imported and parts[0] not in source.files:
-            return              # a package's, whatever functions of that name there are here
-        if isinstance(node, ast.Attribute):
-            self.attributes.add(node.attr)
-        if imported or isinstance(node, ast.Name):
-            key = (parts[-2] if len(parts) > 1 else source.parts[-1], parts[-1])
-            if key in self.known:
-                self.exact.add(key)
-            elif imported or "*" in source.imports:
-                self.loose.add(parts[-1])
-
-    def by_name(self, node: FunctionOrClass, source: Source) -> bool:
-        return (source.parts[-1], node.name) in self.exact or node.name in self.loose
-
-    def anyhow(self, node: FunctionOrClass, source: Source) -> bool:
-        return self.by_name(node, source) or node.name in self.attributes
-
-
-def running(node: ast.AST, whole: bool) -> Iterator[ast.Name | ast.Attribute]:
-    """Names and attributes in what runs of a node; of functions inside it only their heads."""
-    stack = list(ast.iter_child_nodes(node)) if whole or not isinstance(node, FUNCTION) \
-        else heads(node)
-    while stack:
-        child = stack.pop()
-        if isinstance(child, ast.Name | ast.Attribute):
-            yield child
-        stack += heads(child) if isinstance(child, FUNCTION) else ast.iter_child_nodes(child)
-
-
-def heads(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
-    """What of a function runs when it is defined."""
-    defaults = [*function.args.defaults, *(d for d in function.args.kw_defaults if d)]
-    return [*function.decorator_list, *defaults]
-
-
-def special(owner: ast.ClassDef) -> list[ast.AST]:
-    """Methods that Python or Keras call by themselves."""
-    return [n for n in owner.body if isinstance(n, FUNCTION)
-            and (n.name.startswith("__") or n.name in ("call", "build", "forward"))]
 
 
 def tables(top: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

@@ -199,6 +199,9 @@ def test_a_model_inside_something_else_is_none(code: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("code, why", [
     ("def f(x, x):\n    return x\n", "duplicate argument"),
     ("def f():\n    net = 1\n    global net\n", "global declaration"),
+    ("return 1\n", "outside function"), ("if 1:\n    await x\n", "outside function"),
+    ("continue\n", "in loop"), ("class A:\n    yield 1\n", "outside function"),
+    ("*a = [1]\n", "starred assignment"), ("from __future__ import annotations\n", "beginning"),
     ("x = " + "-" * 100_000 + "1\n", "too")])
 @pytest.mark.parametrize("file", ["model.py", "helper.py"])
 def test_what_parses_but_does_not_compile_is_no_python(file: str, code: str, why: str,
