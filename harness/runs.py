@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.records import MEND, check_arrays, read_record, refuse, require
 from zoo.errors import UserError, did_you_mean
-from zoo.files import content_hash, write_text
+from zoo.files import content_hash, file_hash, write_text
 
 if TYPE_CHECKING:
     from submission.ledger import Ledger
@@ -72,8 +72,8 @@ class Run:
         return found
 
     def sample(self) -> dict[str, np.ndarray]:
-        """Some validation pictures, and their positions in the validation arrays."""
-        found, judged = self._arrays("sample"), len(self.predictions()["validation"])
+        """Some validation pictures, and their positions in the validation arrays. Read-only."""
+        found, judged = self._shared("sample"), len(self.predictions()["validation"])
         refuse(bool((found["position"] >= judged).any() or (found["position"] < 0).any()),
                self.folder / "sample.npz", "position")
         return found
@@ -107,6 +107,24 @@ class Run:
         except UserError as e:
             raise UserError(f"{path} is missing, damaged or not what a run writes. {MEND}") from e
         return check_arrays(path, arrays)
+
+    def _shared(self, name: str) -> dict[str, np.ndarray]:
+        """The same, expanded once for files that are alike: runs on one data set keep the same
+        pictures, and to expand them is most of what a page of many runs costs."""
+        try:
+            key = file_hash(self.folder / f"{name}.npz")
+        except OSError:
+            return self._arrays(name)
+        if key not in _latest:
+            arrays = self._arrays(name)
+            for array in arrays.values():
+                array.flags.writeable = False
+            _latest.clear()
+            _latest[key] = arrays
+        return dict(_latest[key])
+
+
+_latest: dict[str, dict[str, np.ndarray]] = {}  # hash of a file: its arrays; no more than one
 
 
 @dataclass(frozen=True)
