@@ -7,6 +7,7 @@ from harness.data.dataset import Dataset
 from harness.data.sources import load, no_labels
 from harness.prepare import prepare
 from harness.protocol import Protocol
+from harness.records import reading
 from harness.runs import Run
 from harness.training.run import Job
 from zoo.errors import UserError
@@ -16,7 +17,7 @@ from zoo.table import backbone
 def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
     """The job that the run was, its pictures read again; and what a sweep would test on."""
     config = run.config
-    prepared = prepare(config["data"]["provenance"], test, **config.get("reading", {}))
+    prepared = prepare(config["data"]["provenance"], test, **reading(config))
     if prepared.dataset.content_hash != config["data"]["hash"]:
         raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
     job = Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
@@ -31,7 +32,7 @@ def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
 def pictures_of(run: Run) -> Dataset:
     """The pictures that the run was made of, before cleaning; where their source is gone, those
     that it keeps itself."""
-    data, keys = run.config["data"], run.config.get("reading", {})
+    data, keys = run.config["data"], reading(run.config)
     try:
         return load(data["provenance"], keys.get("images_key", "images"),
                     keys.get("labels_key", "labels"), tolerant=True)

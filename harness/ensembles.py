@@ -127,8 +127,8 @@ def configuration(runs: list[Run], shares: list[float]) -> dict[str, Any]:
 
 def write(folder: Path, config: dict[str, Any], runs: list[Run]) -> None:
     """The records of an ensemble, all from its members' records."""
+    from harness.finish import suite_metrics
     from harness.judge.metrics import metrics
-    from harness.record import suite_metrics
 
     loaded = [Classifier.load(r.classifier_folder) for r in runs]
     names, tta = loaded[0].class_names, loaded[0].tta

@@ -100,6 +100,11 @@ SHAPES: dict[str, Any] = {
 MAY_BE_MISSING = {"identity", "members", "of", "reading", "shares", "sampling", "assumes"}
 
 
+def reading(config: dict[str, Any]) -> dict[str, Any]:
+    """How a run's source was read: arguments of ``harness.prepare.prepare``."""
+    return {k: v for k, v in config.get("reading", {}).items() if k in SHAPES["config"]["reading"]}
+
+
 def read_record(path: Path) -> Any:
     """The JSON at ``path`` (config.json, ...) as Records.
 

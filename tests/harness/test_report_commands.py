@@ -89,9 +89,9 @@ def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
     assert words("submission", run="a b", runs="/my drive/runs", half=False, out=None) == [
         "harness", "submission", "--run", "a b", "--runs", "/my drive/runs"]
     assert words("zoo", data="demo", runs="runs", folds=1, keep=[3, 17], drop=[],
-                 settings=("boundary=last block", "views=2")) == [
+                 set=("boundary=last block", "views=2")) == [
         "harness", "zoo", "--keep", "3,17", "--set", "boundary=last block", "--set", "views=2"]
-    assert words("logs", 7, everything=True, folder="my logs") == [
+    assert words("logs", 7, all=True, to="my logs") == [
         "harness", "logs", "7", "--all", "--to", "my logs"]
     assert words("check", "-my.zip") == ["harness", "check", "--", "-my.zip"]
     assert words("zoo", folds=0) == ["harness", "zoo", "--folds", "0"]
