@@ -1,5 +1,7 @@
 """What a finished run learned from, read again."""
 
+from pathlib import Path
+
 import numpy as np
 
 from harness import terminal
@@ -17,9 +19,13 @@ from zoo.table import backbone
 def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
     """The job that the run was, its pictures read again; and what a sweep would test on."""
     config = run.config
-    prepared = prepare(config["data"]["provenance"], test, **reading(config))
+    source = config["data"]["provenance"]
+    if source != "demo" and ":" not in source and not Path(source).exists():
+        raise UserError(f"{run.id} has to be judged again on what it learned from, and {source} "
+                        "isn't there any more. Put it back.")
+    prepared = prepare(source, test, **reading(config))
     if prepared.dataset.content_hash != config["data"]["hash"]:
-        raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
+        raise UserError(f"{source} is not what {run.id} was trained on.")
     job = Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
               None, Protocol.from_json(config["protocol"]), config["seed"])
     held_out = np.concatenate([validation for _, validation in job.folds])

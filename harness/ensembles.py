@@ -44,7 +44,8 @@ def accuracy(members: list[np.ndarray], labels: np.ndarray) -> float:
 def check_alike(runs: list[Run]) -> None:
     """Refuse runs that can't be averaged."""
     if len({r.id for r in runs}) < 2:
-        raise UserError("An ensemble needs at least two different runs.")
+        raise UserError("An ensemble needs at least two different runs on one data set. Train "
+                        "another with: harness zoo")
     for run in runs[1:]:
         if sentence := unlike(run, runs[0]):
             raise UserError(sentence)

@@ -74,6 +74,26 @@ def test_compare_goes_by_the_score_that_came_back(tmp_path, capsys):
     assert f"Next: harness submission --run {a.id}" in out
 
 
+def test_compare_wants_two_runs_and_recommends_none_across_data_sets(tmp_path, capsys):
+    a = make_store(tmp_path, 1).finished()[0].id
+    b = next(r.id for r in make_store(tmp_path, 1, data_name="other cells.npz", seed=1).finished()
+             if r.id != a)
+    assert "Name two runs" in fails(capsys, "compare", a, a[:-2], "--runs", str(tmp_path))
+    main(["compare", a, b, "--runs", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "neither can be called the better one" in out
+    assert "Next: harness leaderboard" in out
+    assert "Next: harness submission" not in out
+
+
+def test_a_run_whose_pictures_are_gone_is_told_so(runs, capsys):
+    first = Store(runs).finished()[0].id
+    error = fails(capsys, "tta", first, "--runs", runs)
+    assert first in error
+    assert "isn't there any more" in error
+    assert "--data" not in error
+
+
 def test_compare_names_the_nearest_run_and_where_all_are_listed(runs, capsys):
     a = Store(runs).finished()[0].id
     error = fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)

@@ -209,6 +209,16 @@ def test_forecasts_are_set_against_what_came_back(tmp_path):
     assert ">93.5<" in text  # a platform that counts percent
 
 
+def test_a_score_that_came_back_stands_above_the_forecast_that_does_not_know_it(tmp_path):
+    store = make_store(tmp_path / "runs", 2)
+    best = store.finished()[-1]
+    assert "came back for this run" not in page(store, tmp_path)
+    Ledger(store.folder / "ledger.jsonl").append("x", state="scored", run=best.id, score=0.987)
+    card = page(store, tmp_path).partition('class="card"')[2].partition("</h2>")[2]
+    shown = re.findall(r"\d+\.\d %", card)
+    assert shown[:2] == ["98.7 %", f"{100 * best.forecasts[0]['forecast']:.1f} %"]
+
+
 def test_a_score_that_is_no_number_is_left_out(tmp_path):
     store = make_store(tmp_path / "runs", 1)
     (store.folder / "ledger.jsonl").write_text(
