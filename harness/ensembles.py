@@ -174,7 +174,7 @@ def mean(arrays: list[np.ndarray], shares: list[float]) -> np.ndarray:
 
 def candidates(store: Store) -> list[Run]:
     """The newest single runs, on the newest data set, that can be averaged with each other."""
-    single = [r for r in store.whole() if "members" not in r.config]
+    single = [r for r in store.whole("predictions", "suite") if "members" not in r.config]
     if not single:
         raise UserError(f"{store.folder} holds no finished run. Make some with: harness zoo")
     groups: list[list[Run]] = []

@@ -110,6 +110,8 @@ def read_record(path: Path) -> Any:
 
     Raises UserError where it can't be read, or where a known field is not what it must be.
     """
+    if not path.exists():
+        raise UserError(f"{path} does not exist. {MEND}")
     try:
         value = recorded(read_json(path), path)
     except RecursionError as e:

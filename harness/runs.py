@@ -72,7 +72,7 @@ class Run:
         return found
 
     def sample(self) -> dict[str, np.ndarray]:
-        """Some validation pictures, and their positions in the validation arrays. Read-only."""
+        """Some validation pictures, and their positions in the validation arrays."""
         found, judged = self._shared("sample"), len(self.predictions()["validation"])
         refuse(bool((found["position"] >= judged).any() or (found["position"] < 0).any()),
                self.folder / "sample.npz", "position")
@@ -117,11 +117,9 @@ class Run:
             return self._arrays(name)
         if key not in _latest:
             arrays = self._arrays(name)
-            for array in arrays.values():
-                array.flags.writeable = False
             _latest.clear()
             _latest[key] = arrays
-        return dict(_latest[key])
+        return {name: array.copy() for name, array in _latest[key].items()}
 
 
 _latest: dict[str, dict[str, np.ndarray]] = {}  # hash of a file: its arrays; no more than one
@@ -149,23 +147,26 @@ class Store:
             return []
         return [Run(d) for d in sorted(self.folder.iterdir()) if (d / DONE).is_file()]
 
-    def whole(self) -> list[Run]:
-        """Finished runs whose records can be used, oldest first; the others are pointed out."""
+    def whole(self, *arrays: str) -> list[Run]:
+        """Finished runs whose records can be used, and those of their ``arrays`` ("predictions",
+        "suite") that are named; oldest first. The others are pointed out."""
         from harness.terminal import warn
 
         found = []
         for run in self.finished():
             try:
                 run.check()
+                for name in arrays:
+                    getattr(run, name)()
                 found.append(run)
             except UserError as e:
                 warn(f"{run.id} is left out. {e}")
         return found
 
     def by_data(self) -> list[list[Run]]:
-        """The runs that :meth:`whole` gives, those on one data set together."""
+        """The runs that can be forecast, those on one data set together."""
         groups: dict[str, list[Run]] = {}
-        for run in self.whole():
+        for run in self.whole("suite"):
             groups.setdefault(run.config["data"]["hash"], []).append(run)
         return list(groups.values())
 

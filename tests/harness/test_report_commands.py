@@ -2,11 +2,13 @@ import dataclasses
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from harness import ensembles
 from harness.cli.main import main
 from harness.commands import command_line
 from harness.runs import Store
@@ -84,6 +86,27 @@ def test_compare_wants_two_runs_and_recommends_none_across_data_sets(tmp_path, c
     assert "neither can be called the better one" in out
     assert "Next: harness leaderboard" in out
     assert "Next: harness submission" not in out
+
+
+@pytest.mark.parametrize("name", ["suite", "predictions"])
+def test_a_run_with_damaged_arrays_keeps_no_other_from_its_due(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    store = make_store(tmp_path / "runs", 3)
+    damaged, *others = store.finished()
+    shutil.copy(others[0].folder / "suite.npz", others[1].folder / "suite.npz")
+    (damaged.folder / f"{name}.npz").write_bytes(b"PK")
+    Ledger(tmp_path / "runs" / "ledger.jsonl").append("x", state="scored", run=damaged.id,
+                                                      forecast=0.8, score=0.7)
+    main(["forecast"])
+    assert all(run.forecasts[-1]["way"] == "blind" for run in others)
+    assert {run.id for run in ensembles.candidates(store)} == {run.id for run in others}
+    assert f"{damaged.id} is left out" in capsys.readouterr().err
+
+
+def test_a_target_that_does_not_exist_is_no_reason_to_name_other_options(runs, capsys):
+    error = fails(capsys, "forecast", "--target", "nowhere.npz", "--runs", runs)
+    assert "nowhere.npz does not exist" in error
+    assert "--data" not in error
 
 
 def test_a_run_whose_pictures_are_gone_is_told_so(runs, capsys):

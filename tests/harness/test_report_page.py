@@ -316,8 +316,8 @@ def test_pictures_that_many_runs_keep_are_expanded_once(tmp_path, monkeypatch):
     for run in (first, second, third):
         images = run.sample()["images"]
         assert (images == arrays(run, "sample")["images"]).all()
-        with pytest.raises(ValueError):
-            images[:] = 0
+        images[:] = 0  # whoever changes them changes their own
+        assert run.sample()["images"].any()
 
 
 def test_pictures_that_many_runs_keep_must_fit_each_of_them(tmp_path):
