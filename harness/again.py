@@ -1,5 +1,7 @@
 """What a finished run learned from, read again."""
 
+from pathlib import Path
+
 import numpy as np
 
 from harness import terminal
@@ -7,6 +9,7 @@ from harness.data.dataset import Dataset
 from harness.data.sources import load, no_labels
 from harness.prepare import prepare
 from harness.protocol import Protocol
+from harness.records import reading
 from harness.runs import Run
 from harness.training.run import Job
 from zoo.errors import UserError
@@ -16,9 +19,13 @@ from zoo.table import backbone
 def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
     """The job that the run was, its pictures read again; and what a sweep would test on."""
     config = run.config
-    prepared = prepare(config["data"]["provenance"], test, **config.get("reading", {}))
+    source = config["data"]["provenance"]
+    if source != "demo" and ":" not in source and not Path(source).exists():
+        raise UserError(f"{run.id} has to be judged again on what it learned from, and {source} "
+                        "isn't there any more. Put it back.")
+    prepared = prepare(source, test, **reading(config))
     if prepared.dataset.content_hash != config["data"]["hash"]:
-        raise UserError(f"{config['data']['provenance']} is not what {run.id} was trained on.")
+        raise UserError(f"{source} is not what {run.id} was trained on.")
     job = Job(prepared.dataset, prepared.folds(config["folds"]), backbone(config["backbone"]),
               None, Protocol.from_json(config["protocol"]), config["seed"])
     held_out = np.concatenate([validation for _, validation in job.folds])
@@ -31,7 +38,7 @@ def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
 def pictures_of(run: Run) -> Dataset:
     """The pictures that the run was made of, before cleaning; where their source is gone, those
     that it keeps itself."""
-    data, keys = run.config["data"], run.config.get("reading", {})
+    data, keys = run.config["data"], reading(run.config)
     try:
         return load(data["provenance"], keys.get("images_key", "images"),
                     keys.get("labels_key", "labels"), tolerant=True)

@@ -44,7 +44,8 @@ def accuracy(members: list[np.ndarray], labels: np.ndarray) -> float:
 def check_alike(runs: list[Run]) -> None:
     """Refuse runs that can't be averaged."""
     if len({r.id for r in runs}) < 2:
-        raise UserError("An ensemble needs at least two different runs.")
+        raise UserError("An ensemble needs at least two different runs on one data set. Train "
+                        "another with: harness zoo")
     for run in runs[1:]:
         if sentence := unlike(run, runs[0]):
             raise UserError(sentence)
@@ -127,8 +128,8 @@ def configuration(runs: list[Run], shares: list[float]) -> dict[str, Any]:
 
 def write(folder: Path, config: dict[str, Any], runs: list[Run]) -> None:
     """The records of an ensemble, all from its members' records."""
+    from harness.finish import suite_metrics
     from harness.judge.metrics import metrics
-    from harness.record import suite_metrics
 
     loaded = [Classifier.load(r.classifier_folder) for r in runs]
     names, tta = loaded[0].class_names, loaded[0].tta
@@ -173,7 +174,7 @@ def mean(arrays: list[np.ndarray], shares: list[float]) -> np.ndarray:
 
 def candidates(store: Store) -> list[Run]:
     """The newest single runs, on the newest data set, that can be averaged with each other."""
-    single = [r for r in store.whole() if "members" not in r.config]
+    single = [r for r in store.whole("predictions", "suite") if "members" not in r.config]
     if not single:
         raise UserError(f"{store.folder} holds no finished run. Make some with: harness zoo")
     groups: list[list[Run]] = []

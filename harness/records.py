@@ -100,11 +100,18 @@ SHAPES: dict[str, Any] = {
 MAY_BE_MISSING = {"identity", "members", "of", "reading", "shares", "sampling", "assumes"}
 
 
+def reading(config: dict[str, Any]) -> dict[str, Any]:
+    """How a run's source was read: arguments of ``harness.prepare.prepare``."""
+    return {k: v for k, v in config.get("reading", {}).items() if k in SHAPES["config"]["reading"]}
+
+
 def read_record(path: Path) -> Any:
     """The JSON at ``path`` (config.json, ...) as Records.
 
     Raises UserError where it can't be read, or where a known field is not what it must be.
     """
+    if not path.exists():
+        raise UserError(f"{path} does not exist. {MEND}")
     try:
         value = recorded(read_json(path), path)
     except RecursionError as e:

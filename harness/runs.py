@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.records import MEND, check_arrays, read_record, refuse, require
 from zoo.errors import UserError, did_you_mean
-from zoo.files import content_hash, write_text
+from zoo.files import content_hash, file_hash, write_text
 
 if TYPE_CHECKING:
     from submission.ledger import Ledger
@@ -73,7 +73,7 @@ class Run:
 
     def sample(self) -> dict[str, np.ndarray]:
         """Some validation pictures, and their positions in the validation arrays."""
-        found, judged = self._arrays("sample"), len(self.predictions()["validation"])
+        found, judged = self._shared("sample"), len(self.predictions()["validation"])
         refuse(bool((found["position"] >= judged).any() or (found["position"] < 0).any()),
                self.folder / "sample.npz", "position")
         return found
@@ -108,6 +108,22 @@ class Run:
             raise UserError(f"{path} is missing, damaged or not what a run writes. {MEND}") from e
         return check_arrays(path, arrays)
 
+    def _shared(self, name: str) -> dict[str, np.ndarray]:
+        """The same, expanded once for files that are alike: runs on one data set keep the same
+        pictures, and to expand them is most of what a page of many runs costs."""
+        try:
+            key = file_hash(self.folder / f"{name}.npz")
+        except OSError:
+            return self._arrays(name)
+        if key not in _latest:
+            arrays = self._arrays(name)
+            _latest.clear()
+            _latest[key] = arrays
+        return {name: array.copy() for name, array in _latest[key].items()}
+
+
+_latest: dict[str, dict[str, np.ndarray]] = {}  # hash of a file: its arrays; no more than one
+
 
 @dataclass(frozen=True)
 class Store:
@@ -131,23 +147,26 @@ class Store:
             return []
         return [Run(d) for d in sorted(self.folder.iterdir()) if (d / DONE).is_file()]
 
-    def whole(self) -> list[Run]:
-        """Finished runs whose records can be used, oldest first; the others are pointed out."""
+    def whole(self, *arrays: str) -> list[Run]:
+        """Finished runs whose records can be used, and those of their ``arrays`` ("predictions",
+        "suite") that are named; oldest first. The others are pointed out."""
         from harness.terminal import warn
 
         found = []
         for run in self.finished():
             try:
                 run.check()
+                for name in arrays:
+                    getattr(run, name)()
                 found.append(run)
             except UserError as e:
                 warn(f"{run.id} is left out. {e}")
         return found
 
     def by_data(self) -> list[list[Run]]:
-        """The runs that :meth:`whole` gives, those on one data set together."""
+        """The runs that can be forecast, those on one data set together."""
         groups: dict[str, list[Run]] = {}
-        for run in self.whole():
+        for run in self.whole("suite"):
             groups.setdefault(run.config["data"]["hash"], []).append(run)
         return list(groups.values())
 

@@ -31,6 +31,7 @@ from harness.training.run import (
 from harness.training.sources import Tables
 from harness.training.stages import Stage, Task, fit, predictions
 from harness.training.views import Views
+from harness.training.wise import between
 from zoo.errors import UserError
 from zoo.files import content_hash
 from zoo.graph import Graph, compiled
@@ -51,6 +52,9 @@ SPACE: dict[str, tuple[str, Any]] = {
     "boundary": ("choice", ("last block", "half")),
 }
 
+# Fields that change how a finished network predicts, and their values that don't.
+UNJUDGED = {"tta": "none", "adapt": 0.0}
+
 
 def suggest(trial: Any, fields: list[str]) -> dict[str, Any]:
     """One point of the space, limited to ``fields``."""
@@ -63,7 +67,10 @@ def suggest(trial: Any, fields: list[str]) -> dict[str, Any]:
 
 
 class Objective:
-    """Suite accuracy of a protocol on one fold; whatever is frozen is computed once and cached."""
+    """Suite accuracy of a protocol on one fold; whatever is frozen is computed once and cached.
+
+    Raises UserError for a backbone or a protocol that can't be judged so.
+    """
 
     def __init__(self, spec: Spec, prepared: Prepared, cache: Cache) -> None:
         from harness.judge.suite import make_suite
@@ -73,6 +80,11 @@ class Objective:
         if row.pretrained is None:
             raise UserError(f"{row.title} has nothing frozen to search on. Choose a pretrained "
                             "backbone.")
+        for field, nothing in UNJUDGED.items():
+            if getattr(spec.protocol, field) != nothing:
+                raise UserError(f"The search can't judge {field}={getattr(spec.protocol, field)}: "
+                                "it works on cached activations of single pictures. Leave it out "
+                                "here, and set it for `harness zoo`.")
         self.spec, self.data, self.cache = spec, prepared.dataset, cache
         self.fold = prepared.folds(spec.folds)[0]
         self.number_type = number_type()
@@ -111,6 +123,9 @@ class Objective:
             whole = join(frozen.tail, activations.POOL, whole)
             tuned = fit(whole, source, task, Stage.second(protocol), protocol.other_views,
                         after_epoch=after_epoch)
+            if protocol.wise:
+                tuned = between(whole, tuned, source, task, Stage.second(protocol),
+                                protocol.other_views)
             whole = with_weights(whole, tuned.weights)
         return self.judge(frozen, whole)
 

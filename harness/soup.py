@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import record, terminal
+from harness import finish, terminal
 from harness.again import job_of
 from harness.runs import Run, Store, identity, made_of
 from harness.sweep import SCRATCH, test_record
@@ -52,8 +52,8 @@ def make(store: Store, runs: list[Run], test: str | None = None) -> Run:
     with store.new("soup", config["identity"]) as folder:
         if folder is not None:
             outcome = Outcome([average([graphs[i] for i in used])])
-            record.write(folder, config, job, outcome, held)
-    return record.tested(store.made(config["identity"]), held, config["test"])
+            finish.write(folder, config, job, outcome, held)
+    return finish.tested(store.made(config["identity"]), held, config["test"])
 
 
 def check_alike(runs: list[Run]) -> None:

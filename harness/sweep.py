@@ -91,7 +91,7 @@ def test_record(test: Dataset | None) -> dict[str, Any] | None:
 
 def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
     """Train, judge and record one job, unless the store already holds its run."""
-    from harness import record
+    from harness import finish
     from harness.training.run import Job, train
 
     config = configuration(spec, prepared)
@@ -101,13 +101,13 @@ def run_job(spec: Spec, prepared: Prepared, store: Store, cache: Cache) -> Run:
         if done.config["data"]["classes"] != config["data"]["classes"]:
             terminal.warn(f"{done.id} was trained before its classes were renamed, and says the "
                           f"old names. Remove {done.folder} to train it under the new ones.")
-        return record.tested(done, prepared.test, config["test"])
+        return finish.tested(done, prepared.test, config["test"])
     job = Job(prepared.dataset, prepared.folds(spec.folds), backbone(spec.backbone),
               spec.weights, spec.protocol, spec.seed)
     with store.new(words(spec), config["identity"]) as folder:
         if folder is not None:
             outcome = train(job, cache)
-            record.write(folder, config, job, outcome, prepared.test)
+            finish.write(folder, config, job, outcome, prepared.test)
     return store.made(config["identity"])
 
 

@@ -147,6 +147,8 @@ def _numeric(texts: list[str]) -> bool:
 
 def visible(text: str) -> str:
     """``text`` with control characters made harmless: a file's words must not steer a terminal."""
+    if text.isprintable():  # nearly all are, and pictures' addresses are long
+        return text
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
                    else f"\\x{ord(c):02x}" for c in text)
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from harness import record
+from harness import finish
 from harness.again import job_of
 from harness.runs import Run, Store, identity
 from harness.sweep import test_record
@@ -30,8 +30,8 @@ def make(store: Store, run: Run, tta: str, test: str | None = None) -> Run:
     with store.new(f"{run.config['backbone']}-{tta}", config["identity"]) as folder:
         if folder is not None:
             outcome = Outcome(list(Classifier.load(run.classifier_folder).graphs), run.history)
-            record.write(folder, config, job, outcome, held)
-    return record.tested(store.made(config["identity"]), held, config["test"])
+            finish.write(folder, config, job, outcome, held)
+    return finish.tested(store.made(config["identity"]), held, config["test"])
 
 
 def configuration(run: Run, tta: str) -> dict[str, Any]:

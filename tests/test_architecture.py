@@ -41,11 +41,10 @@ def test_knowledge_flows_one_way(room: str) -> None:
         assert imported(path) & OURS <= KNOWS[room], path
 
 
-def test_only_the_names_of_options_are_asked_of_the_command_line() -> None:
+def test_nothing_knows_the_command_line_but_itself() -> None:
     for room in KNOWS:
         for path in sources(room):
-            knows = "cli" in path.parts or path == ROOT / "harness" / "commands.py"
-            assert knows or "harness.cli" not in path.read_text(encoding="utf-8"), path
+            assert "cli" in path.parts or "harness.cli" not in path.read_text("utf-8"), path
 
 
 @pytest.mark.parametrize("room", KNOWS)
@@ -76,6 +75,39 @@ def test_the_map_of_the_house_names_every_module_and_no_other() -> None:
     for path in there:  # commands, programs and the checker's rules are named by their folders
         assert path.name in named or path.parent.name in ("cli", *PROGRAMS) \
             or path.name.endswith("_rules.py"), path
+
+
+def named_commands() -> list[tuple[str, Path, set[str]]]:
+    """Every command that the program tells people to type: (name, where, its options' names)."""
+    found = []
+    for path in sources("harness"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("command_line"):
+                names = [c.value for c in ast.walk(node.args[0])
+                         if isinstance(c, ast.Constant) and isinstance(c.value, str)]
+                found += [(name, path, {k.arg for k in node.keywords if k.arg}) for name in names]
+    page = (ROOT / "harness" / "report" / "world.html").read_text("utf-8")
+    for name, options in re.findall(r'command_line\("([\w-]+)"([^)]*)\)', page):
+        found.append((name, ROOT, set(re.findall(r"(\w+)=", options))))
+    return found
+
+
+def test_every_command_to_type_exists_with_its_options_and_defaults() -> None:
+    from harness.cli.main import COMMANDS, group
+    from harness.commands import DEFAULTS, EVERYWHERE
+
+    defaults = {name: {key[2:].replace("-", "_"): option.default
+                       for option in group.get_command(None, name).params for key in option.opts}
+                for name in COMMANDS}
+    named = named_commands()
+    assert len(named) > 20
+    for name, path, options in named:
+        assert name in COMMANDS, (name, path)
+        assert options <= defaults[name].keys(), (name, path)
+    for name, known in defaults.items():
+        expected = {**EVERYWHERE, **DEFAULTS.get(name, {})}
+        assert all(known.get(key, value) == value for key, value in expected.items()), name
+        assert DEFAULTS.get(name, {}).keys() <= known.keys(), name
 
 
 def test_every_command_has_help_that_teaches() -> None:

@@ -24,10 +24,13 @@ def command(first: str, second: str, runs: str, json_path: Path | None) -> None:
     from harness import terminal
     from harness.report.pair import compare
     from harness.runs import Store
+    from zoo.errors import UserError
     from zoo.files import write_json
 
     store = Store(runs)
     a, b = store.run(first), store.run(second)
+    if a.id == b.id:
+        raise UserError(f"Both are {a.id}. Name two runs; `harness models` lists them.")
     facts = compare(a, b, store.ledger.scores())
     columns = {"of": "of", "a": a.id, "b": b.id, "difference": "difference"}
     for key, title in (("accuracy", "Accuracy, in percent"),
@@ -39,7 +42,11 @@ def command(first: str, second: str, runs: str, json_path: Path | None) -> None:
     terminal.say("\n" + verdict(facts["pictures"], a.id, b.id))
     if json_path:
         write_json(json_path, facts)
-    terminal.next_command(options.command_line("submission", run=better(facts)["run"], runs=runs))
+    if better(facts) is None:
+        terminal.say("They are of different data sets, so neither can be called the better one.")
+        terminal.next_command(options.command_line("leaderboard", runs=runs))
+    else:
+        terminal.next_command(options.command_line("submission", run=better(facts), runs=runs))
 
 
 def shown(row: dict[str, Any]) -> dict[str, str]:
@@ -60,8 +67,9 @@ def verdict(pictures: dict[str, Any] | None, a: str, b: str) -> str:
             f"only {b} on {pictures['only_b']}: {sure}.")
 
 
-def better(facts: dict[str, Any]) -> dict[str, Any]:
+def better(facts: dict[str, Any]) -> str | None:
+    """The run to send; None where they are of different data sets."""
     from harness.judge.select import pick
 
-    best: dict[str, Any] = pick(facts["runs"])
-    return best
+    same_data = len({record["data"] for record in facts["runs"]}) == 1
+    return str(pick(facts["runs"])["run"]) if same_data else None

@@ -24,6 +24,7 @@ def command(run: str, runs: str, json_path: Path | None) -> None:
     from harness.judge.diagnosis import diagnose, heat_map
     from harness.judge.evidence import of_run
     from harness.judge.suite import STRENGTHS
+    from harness.records import reading
     from harness.runs import Store
     from zoo.files import write_json
 
@@ -43,7 +44,7 @@ def command(run: str, runs: str, json_path: Path | None) -> None:
     single = None if "members" in config else config["backbone"]
     terminal.next_command(options.command_line(
         "zoo", data=config["data"]["provenance"], backbones=single,
-        settings=("policy=random", "views=6"), **config.get("reading", {}), runs=runs))
+        set=("policy=random", "views=6"), **reading(config), runs=runs))
 
 
 COLUMNS = {"points": "points lost", "kind": "reason", "helps": "what usually helps"}

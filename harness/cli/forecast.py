@@ -65,7 +65,10 @@ def pictures(target: Path, images_key: str) -> "Dataset":
     """The target's pictures; labels that its file may have are not looked at."""
     from harness.data.sources import load
     from harness.prepare import judgeable
+    from zoo.errors import UserError
 
+    if ":" not in str(target) and not target.exists():
+        raise UserError(f"The target {target} does not exist. Check the path.")
     return judgeable(load(str(target), images_key, images_key, labelled=False), str(target))
 
 
@@ -94,7 +97,7 @@ def say_honesty(store: "Store") -> None:
     from harness import terminal
     from harness.judge import honesty
 
-    rows = honesty.summary(honesty.rows(store.whole(), store.ledger.entries()))
+    rows = honesty.summary(honesty.rows(store.whole("suite"), store.ledger.entries()))
     terminal_rows = [{**r, "error": f"{r['error']:.1f}",
                       "inside": None if r["inside"] is None else f"{100 * r['inside']:.0f} %"}
                      for r in rows]

@@ -40,11 +40,11 @@ def command(number: int | None, host: str, everything: bool, folder: Path | None
     found = logs.fetch(client, number)
     if not found:
         terminal.say(f"All logs of submission {number} are empty. They are filled when it ends.")
-        terminal.next_command(options.command_line("status", number, watching=True, host=host,
+        terminal.next_command(options.command_line("status", number, watch=True, host=host,
                                                    runs=runs))
         return
     shown = found.items() if everything else [logs.explain(found)]
     for name, text in shown:
         click.echo(f"{name} of submission {number}:\n{text.rstrip()}\n")
-    more: dict[str, Any] = {"folder": "logs"} if everything else {"everything": True}
+    more: dict[str, Any] = {"to": "logs"} if everything else {"all": True}
     terminal.next_command(options.command_line("logs", number, **more, host=host))

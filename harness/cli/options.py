@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from harness.commands import EVERYWHERE
 from harness.commands import command_line as command_line  # how a command ends, too
 
-runs = click.option("--runs", default="runs", show_default=True, metavar="DIR",
+runs = click.option("--runs", default=EVERYWHERE["runs"], show_default=True, metavar="DIR",
                     help="The folder that runs are kept in.")
 json_path = click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="PATH",
                          help="Write the facts as JSON, too.")
@@ -20,10 +21,10 @@ test = click.option("--test", metavar="SOURCE",
 keep = click.option("--keep", metavar="FILE|N,N,...",
                     help="Positions (one a line in a file) that cleaning must not drop.")
 drop = click.option("--drop", metavar="FILE|N,N,...", help="Positions to drop as well.")
-images_key = click.option("--images-key", default="images", show_default=True, metavar="KEY",
-                          help="The name of the pictures in the npz file.")
-labels_key = click.option("--labels-key", default="labels", show_default=True, metavar="KEY",
-                          help="The name of the labels in the npz file.")
+images_key = click.option("--images-key", default=EVERYWHERE["images_key"], show_default=True,
+                          metavar="KEY", help="The name of the pictures in the npz file.")
+labels_key = click.option("--labels-key", default=EVERYWHERE["labels_key"], show_default=True,
+                          metavar="KEY", help="The name of the labels in the npz file.")
 
 
 def settings(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from harness.commands import EVERYWHERE
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
     from submission.ledger import Entry, Ledger
     from submission.watch import Outcome
 
-DEFAULT_HOST = "https://www.codabench.org"
-
-host = click.option("--host", envvar="HARNESS_HOST", default=DEFAULT_HOST, show_default=True,
+host = click.option("--host", envvar="HARNESS_HOST", default=EVERYWHERE["host"], show_default=True,
                     metavar="URL", help="The platform. Also read from HARNESS_HOST.")
 phase = click.option("--phase", metavar="NAME", help="The phase, by name or number. Default: the "
                                                      "open one.")

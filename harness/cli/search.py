@@ -69,4 +69,4 @@ def command(data: str, name: str, weights: str, protocol: str, fields: str | Non
     terminal.next_command(options.command_line(
         "zoo", data=data, backbones=name, weights=weights, protocol=protocol, keep=keep, drop=drop,
         images_key=images_key, labels_key=labels_key,
-        settings=tuple(f"{field}={value}" for field, value in best.items()), runs=runs))
+        set=tuple(f"{field}={value}" for field, value in best.items()), runs=runs))

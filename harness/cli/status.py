@@ -64,9 +64,9 @@ def command(number: int | None, host: str, watching: bool, cancel: bool, timeout
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
     if outcome.state == "running":
-        following = options.command_line("status", wanted, watching=True, host=host, runs=runs)
+        following = options.command_line("status", wanted, watch=True, host=host, runs=runs)
     elif outcome.state == "failed":
-        following = options.command_line("logs", wanted, folder="logs", host=host)
+        following = options.command_line("logs", wanted, to="logs", host=host)
     else:
         following = options.command_line("leaderboard", runs=runs)
     terminal.next_command(following)

@@ -67,13 +67,13 @@ def command(zip_path: Path, host: str, competition: int | None, phase: str | Non
                      f"{client.host}/competitions/{found.id}/.")
     if outcome.state == "failed":
         remote.show_failure(client, outcome)
-        following = options.command_line("logs", outcome.number, folder="logs", host=host)
+        following = options.command_line("logs", outcome.number, to="logs", host=host)
     elif outcome.state == "gone":
         following = options.command_line("sync", host=host, competition=competition, runs=runs)
     elif outcome.state == "scored":
         following = options.command_line("leaderboard", runs=runs)
     else:
-        following = options.command_line("status", outcome.number, watching=True, host=host,
+        following = options.command_line("status", outcome.number, watch=True, host=host,
                                          runs=runs)
     terminal.next_command(following)
     if outcome.state != "scored" and not (no_wait and outcome.state == "running"):

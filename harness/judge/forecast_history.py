@@ -21,6 +21,7 @@ SLOPE = 0.2      # deviation of the slope between what the suite says and what r
 PICTURES = 1000  # hidden pictures behind a returned score, for its own sampling error
 FEW = ("the hidden test is a mixture of known families; the interval is the blind prior's, shrunk "
        "by {n} returned score{s}")
+NONE = "no other run's score has returned, so this is the blind forecast"
 MANY = "the runs in question are like those whose scores returned; jackknife+ over {n} scores"
 
 
@@ -51,7 +52,7 @@ class Returned:
             ) -> Forecast:
         others = {j: score for j, score in known.items() if j != i}
         mean, variance = condition(believed, i, others)
-        words = FEW.format(n=len(others), s="" if len(others) == 1 else "s")
+        words = FEW.format(n=len(others), s="" if len(others) == 1 else "s") if others else NONE
         result = made(self.name, evidence, mean, float(np.sqrt(variance)),
                       float(np.sqrt(believed.sampling[i])), words)
         if len(others) < ENOUGH:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.records import reading
 from harness.report import pictures, svg
 from harness.report.damage import DAMAGE
 from harness.runs import Store
@@ -35,9 +36,8 @@ def keys_used(store: Store) -> dict[str, dict[str, Any]]:
     found = {}
     for run in store.finished():
         with contextlib.suppress(*DAMAGE):
-            reading = run.config.get("reading", {})
             found[run.config["data"]["hash"]] = {
-                key: reading[key] for key in ("images_key", "labels_key") if key in reading}
+                key: word for key, word in reading(run.config).items() if key.endswith("_key")}
     return found
 
 

@@ -79,7 +79,8 @@
     runs.forEach(run => { run.open = opening; });
     toggle.textContent = opening ? "Close all" : "Open all";
   });
-  addEventListener("beforeprint", () => runs.forEach(run => { run.open = true; }));
+  // On paper a section takes pages: of many runs those are printed that the reader has opened.
+  addEventListener("beforeprint", () => { if (runs.length <= 20) runs.forEach(run => { run.open = true; }); });
 
   // Comparing two runs.
   const bits = paired => [...atob(paired.right)].flatMap(c =>

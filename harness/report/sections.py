@@ -8,6 +8,7 @@ import numpy as np
 from harness.commands import command_line
 from harness.judge import metrics
 from harness.judge.suite import STRENGTHS
+from harness.records import reading
 from harness.report import facts, pictures, svg
 from harness.runs import Run
 
@@ -135,9 +136,9 @@ def reproduce(config: dict[str, Any], runs: str = "runs") -> str:
                    for field, value in changed.items())
     return command_line(
         "zoo", data=config["data"]["provenance"], backbones=config["backbone"],
-        **config.get("reading", {}),
+        **reading(config),
         weights="none" if config["weights"]["origin"] == "random" else None, protocol=name,
-        settings=fields, folds=config["folds"], seeds=config["seed"] + 1)
+        set=fields, folds=config["folds"], seeds=config["seed"] + 1)
 
 
 def changes(protocol: dict[str, Any]) -> tuple[str, dict[str, Any]]:

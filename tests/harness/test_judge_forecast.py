@@ -136,3 +136,12 @@ def test_a_target_of_one_picture_says_what_many_like_it_say_with_less_certainty(
     assert one.forecast == pytest.approx(many.forecast)
     assert one.forecast > 0.9
     assert one.high - one.low > many.high - many.low
+
+
+def test_a_single_returned_score_is_no_news_for_its_own_run(evidence) -> None:
+    blind = forecast.blind(evidence)
+    made = forecast.history(evidence, [("run3", 0.5)])
+    assert "no other run's score" in made[3].assumes
+    assert "by 1 returned score" in made[2].assumes
+    assert made[3].forecast == pytest.approx(blind[3].forecast)
+    assert made[3].low == pytest.approx(blind[3].low, abs=0.02)

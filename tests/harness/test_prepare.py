@@ -114,11 +114,11 @@ def test_a_run_that_says_names_from_before_is_named(
         ) -> None:
     from types import SimpleNamespace
 
-    from harness import record
+    from harness import finish
     from harness.protocol import protocol
     from harness.sweep import Spec, run_job
 
-    monkeypatch.setattr(record, "tested", lambda run, *rest: run)
+    monkeypatch.setattr(finish, "tested", lambda run, *rest: run)
     spec = Spec("vgg16", None, {"origin": "random"}, protocol("strong", {}), 1, 0)
     old = SimpleNamespace(id="old", folder=tmp_path / "old",
                           config={"data": {"classes": ["a", "b"]}})

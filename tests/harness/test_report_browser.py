@@ -190,6 +190,15 @@ def test_nothing_sticks_out_on_a_phone(page):
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_paper_gets_every_section_of_few_runs_and_of_many_what_was_opened(browser, tmp_path):
+    for count, wanted in ((20, 20), (21, 1)):
+        store = make_store(tmp_path / str(count), count, n=40, sample=4)
+        browser.get(write(store, tmp_path / f"{count}.html").as_uri())
+        js(browser, "document.getElementById('run-2').open = true")
+        js(browser, "dispatchEvent(new Event('beforeprint'))")
+        assert js(browser, "document.querySelectorAll('details.run[open]').length") == wanted
+
+
 def test_it_can_be_read_without_scripts(page, path):
     page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:

@@ -2,11 +2,13 @@ import dataclasses
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from harness import ensembles
 from harness.cli.main import main
 from harness.commands import command_line
 from harness.runs import Store
@@ -74,6 +76,47 @@ def test_compare_goes_by_the_score_that_came_back(tmp_path, capsys):
     assert f"Next: harness submission --run {a.id}" in out
 
 
+def test_compare_wants_two_runs_and_recommends_none_across_data_sets(tmp_path, capsys):
+    a = make_store(tmp_path, 1).finished()[0].id
+    b = next(r.id for r in make_store(tmp_path, 1, data_name="other cells.npz", seed=1).finished()
+             if r.id != a)
+    assert "Name two runs" in fails(capsys, "compare", a, a[:-2], "--runs", str(tmp_path))
+    main(["compare", a, b, "--runs", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "neither can be called the better one" in out
+    assert "Next: harness leaderboard" in out
+    assert "Next: harness submission" not in out
+
+
+@pytest.mark.parametrize("name", ["suite", "predictions"])
+def test_a_run_with_damaged_arrays_keeps_no_other_from_its_due(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    store = make_store(tmp_path / "runs", 3)
+    damaged, *others = store.finished()
+    shutil.copy(others[0].folder / "suite.npz", others[1].folder / "suite.npz")
+    (damaged.folder / f"{name}.npz").write_bytes(b"PK")
+    Ledger(tmp_path / "runs" / "ledger.jsonl").append("x", state="scored", run=damaged.id,
+                                                      forecast=0.8, score=0.7)
+    main(["forecast"])
+    assert all(run.forecasts[-1]["way"] == "blind" for run in others)
+    assert {run.id for run in ensembles.candidates(store)} == {run.id for run in others}
+    assert f"{damaged.id} is left out" in capsys.readouterr().err
+
+
+def test_a_target_that_does_not_exist_is_no_reason_to_name_other_options(runs, capsys):
+    error = fails(capsys, "forecast", "--target", "nowhere.npz", "--runs", runs)
+    assert "nowhere.npz does not exist" in error
+    assert "--data" not in error
+
+
+def test_a_run_whose_pictures_are_gone_is_told_so(runs, capsys):
+    first = Store(runs).finished()[0].id
+    error = fails(capsys, "tta", first, "--runs", runs)
+    assert first in error
+    assert "isn't there any more" in error
+    assert "--data" not in error
+
+
 def test_compare_names_the_nearest_run_and_where_all_are_listed(runs, capsys):
     a = Store(runs).finished()[0].id
     error = fails(capsys, "compare", a[:-1] + "x", a, "--runs", runs)
@@ -89,9 +132,9 @@ def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
     assert words("submission", run="a b", runs="/my drive/runs", half=False, out=None) == [
         "harness", "submission", "--run", "a b", "--runs", "/my drive/runs"]
     assert words("zoo", data="demo", runs="runs", folds=1, keep=[3, 17], drop=[],
-                 settings=("boundary=last block", "views=2")) == [
+                 set=("boundary=last block", "views=2")) == [
         "harness", "zoo", "--keep", "3,17", "--set", "boundary=last block", "--set", "views=2"]
-    assert words("logs", 7, everything=True, folder="my logs") == [
+    assert words("logs", 7, all=True, to="my logs") == [
         "harness", "logs", "7", "--all", "--to", "my logs"]
     assert words("check", "-my.zip") == ["harness", "check", "--", "-my.zip"]
     assert words("zoo", folds=0) == ["harness", "zoo", "--folds", "0"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.report import write
-from harness.runs import Store
+from harness.runs import Run, Store
 from submission.ledger import Ledger
 from tests.harness.fake_store import HOSTILE, make_store
 from zoo import UserError
@@ -209,6 +209,16 @@ def test_forecasts_are_set_against_what_came_back(tmp_path):
     assert ">93.5<" in text  # a platform that counts percent
 
 
+def test_a_score_that_came_back_stands_above_the_forecast_that_does_not_know_it(tmp_path):
+    store = make_store(tmp_path / "runs", 2)
+    best = store.finished()[-1]
+    assert "came back for this run" not in page(store, tmp_path)
+    Ledger(store.folder / "ledger.jsonl").append("x", state="scored", run=best.id, score=0.987)
+    card = page(store, tmp_path).partition('class="card"')[2].partition("</h2>")[2]
+    shown = re.findall(r"\d+\.\d %", card)
+    assert shown[:2] == ["98.7 %", f"{100 * best.forecasts[0]['forecast']:.1f} %"]
+
+
 def test_a_score_that_is_no_number_is_left_out(tmp_path):
     store = make_store(tmp_path / "runs", 1)
     (store.folder / "ledger.jsonl").write_text(
@@ -289,3 +299,32 @@ def test_the_page_is_whole_or_the_old_one_stays(tmp_path, monkeypatch):
         write(store, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".tmp"] == []
+
+
+def test_pictures_that_many_runs_keep_are_expanded_once(tmp_path, monkeypatch):
+    store = make_store(tmp_path / "runs", 3)
+    first, second, third = store.finished()
+    shutil.copy(first.folder / "sample.npz", second.folder / "sample.npz")
+    read = []
+    arrays = Run._arrays
+    monkeypatch.setattr(Run, "_arrays", lambda run, name: read.append((run.id, name))
+                        or arrays(run, name))
+    page(store, tmp_path)
+    kept = {run for run, name in read if name == "sample"}
+    assert third.id in kept
+    assert len(kept & {first.id, second.id}) == 1
+    for run in (first, second, third):
+        images = run.sample()["images"]
+        assert (images == arrays(run, "sample")["images"]).all()
+        images[:] = 0  # whoever changes them changes their own
+        assert run.sample()["images"].any()
+
+
+def test_pictures_that_many_runs_keep_must_fit_each_of_them(tmp_path):
+    store = make_store(tmp_path / "runs", 1)
+    fewer = make_store(tmp_path / "others", 1, n=60).finished()[0]
+    kept = store.finished()[0]
+    shutil.copy(kept.folder / "sample.npz", fewer.folder / "sample.npz")
+    assert len(kept.sample()["images"])
+    with pytest.raises(UserError, match="position"):
+        fewer.sample()

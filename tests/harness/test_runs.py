@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.records import reading
 from harness.runs import Store, identity
 from zoo import UserError
 from zoo.files import write_json
@@ -108,3 +109,9 @@ def test_a_record_that_is_nested_too_deeply_gets_a_sentence(tmp_path: Path) -> N
     (run.folder / "environment.json").write_text('{"a":' * 900 + "0" + "}" * 900)
     with pytest.raises(UserError, match="environment.json"):
         _ = run.environment
+
+
+def test_how_a_source_was_read_is_what_this_version_can_do_again() -> None:
+    known = {"images_key": "x", "drop": [3]}
+    assert reading({"reading": {**known, "of_a_later_version": 1}}) == known
+    assert reading({}) == {}

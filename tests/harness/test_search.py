@@ -113,6 +113,31 @@ def test_a_network_with_nothing_frozen_is_refused_before_anything_is_searched(
     assert not asked
 
 
+@pytest.mark.parametrize("setting", ["tta=flip", "adapt=0.5"])
+def test_what_a_trial_could_not_show_is_refused(
+        setting: str, contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = explored(monkeypatch)
+    result = harness("search", "--data", contest.name, "--weights", "none", "--set", setting)
+    assert result.exit_code == 2
+    assert f"can't judge {setting}" in result.output
+    assert not asked
+
+
+def test_a_trial_chooses_between_the_weights_as_a_run_does(
+        contest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"boundary": "last block", "views": 0, "epochs_1": 1, "epochs_2": 1, "suite": 100,
+                "size": 32, "wise": True}
+    chosen = protocol("quick", settings)
+    objective = search.Objective(
+        Spec("mobilenetv2", None, {"origin": "random"}, chosen, 1, 0), prepare(contest.name),
+        cache.default())
+    kept = []
+    monkeypatch.setattr(search, "between", lambda graph, tuned, *rest: kept.append(tuned) or tuned)
+    objective.accuracy(chosen, lambda record: None)
+    objective.accuracy(dataclasses.replace(chosen, wise=False), lambda record: None)
+    assert len(kept) == 1
+
+
 def test_a_trial_is_judged_where_only_the_head_is_trained(contest: Path) -> None:
     settings = {"boundary": "head", "views": 0, "epochs_1": 1, "suite": 100, "size": 32}
     chosen = protocol("quick", settings)

@@ -1,4 +1,4 @@
-"""What a run writes: predictions, metrics, the stress suite's outcome, the environment."""
+"""From trained networks to a finished run: judge them, and write everything into its folder."""
 
 import platform
 from pathlib import Path
