@@ -31,9 +31,9 @@ def convolution(x: Any, kernel: Any, strides: int, padding: str, dilations: int)
     def plain(x: Any, kernel: Any) -> Any:
         return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
 
-    single = kernel.shape[:2] == (1, 1)
-    if strides > 1 or dilations > 1 or not (single or padding == "SAME") \
-            or not x.shape.is_fully_defined() \
+    simple = (strides == dilations == 1 and kernel.shape[2] == x.shape[-1]  # in one group
+              and (padding == "SAME" or kernel.shape[:2] == (1, 1)))
+    if not simple or not x.shape.is_fully_defined() \
             or kernel.shape.num_elements() < LARGE * x.shape.num_elements():
         return plain(x, kernel)
 

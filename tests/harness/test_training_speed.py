@@ -70,6 +70,18 @@ def test_gradients_of_convolutions_are_the_plain_ones(kernel, side, padding, in_
             assert np.abs(a - b).max() <= near * np.abs(b).max()
 
 
+def test_convolutions_in_groups_and_by_steps_stay_plain() -> None:
+    x = normal(2, 4, 4, 32)
+    for kernel, stride in ((normal(3, 3, 16, 64), 1), (normal(3, 3, 32, 64), 2)):
+        expected, _ = both(lambda x, k, s=stride: tf.nn.conv2d(x, k, s, "SAME"), x, kernel,
+                           "float32")
+        got, kinds = both(lambda x, k, s=stride: gradients.convolution(x, k, s, "SAME", 1), x,
+                          kernel, "float32")
+        assert "MatMul" not in kinds
+        for a, b in zip(got, expected, strict=True):
+            assert np.array_equal(a, b)
+
+
 @pytest.mark.parametrize("side, stride", [(3, 1), (3, 2), (5, 1), (7, 2)])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 def test_gradients_of_depthwise_convolutions_are_the_plain_ones(side, stride, padding) -> None:
