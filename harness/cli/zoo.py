@@ -121,8 +121,11 @@ def finish(store: "Store", done: list["Run"], track: tuple[str, ...], json_path:
     terminal.say("leaderboard.md is up to date.")
     log(store, done, track)
     if len(rows) > 1:
-        terminal.say("Averaging good runs usually adds a point: "
+        terminal.say("Averaging good runs usually adds about a point: "
                      + options.command_line("ensemble", runs=store.folder))
+    if rows and store.run(rows[0]["run"]).config["protocol"]["tta"] == "none":
+        terminal.say("Averaging over turned views, too, for eight times the prediction time: "
+                     + options.command_line("tta", rows[0]["run"], runs=store.folder))
     terminal.next_command(options.command_line("submission", runs=store.folder))
 
 
