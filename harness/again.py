@@ -1,12 +1,10 @@
 """What a finished run learned from, read again."""
 
-from pathlib import Path
-
 import numpy as np
 
 from harness import terminal
 from harness.data.dataset import Dataset
-from harness.data.sources import load, no_labels
+from harness.data.sources import is_missing, load, no_labels
 from harness.prepare import prepare
 from harness.protocol import Protocol
 from harness.records import reading
@@ -20,7 +18,7 @@ def job_of(run: Run, test: str | None = None) -> tuple[Job, Dataset | None]:
     """The job that the run was, its pictures read again; and what a sweep would test on."""
     config = run.config
     source = config["data"]["provenance"]
-    if source != "demo" and ":" not in source and not Path(source).exists():
+    if is_missing(source):
         raise UserError(f"{run.id} has to be judged again on what it learned from, and {source} "
                         "isn't there any more. Put it back.")
     prepared = prepare(source, test, **reading(config))

@@ -43,8 +43,8 @@ def command(run: str, runs: str, json_path: Path | None) -> None:
     config = chosen.config
     single = None if "members" in config else config["backbone"]
     terminal.next_command(options.command_line(
-        "zoo", data=config["data"]["provenance"], backbones=single,
-        set=("policy=random", "views=6"), **reading(config), runs=runs))
+        "zoo", data=config["data"]["provenance"], backbones=single, protocol="strong",
+        set=("views=12", "epochs_2=16"), **reading(config), runs=runs))
 
 
 COLUMNS = {"points": "points lost", "kind": "reason", "helps": "what usually helps"}

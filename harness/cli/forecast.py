@@ -63,12 +63,12 @@ def command(target: Path | None, history: Path | None, runs: str, images_key: st
 
 def pictures(target: Path, images_key: str) -> "Dataset":
     """The target's pictures; labels that its file may have are not looked at."""
-    from harness.data.sources import load
+    from harness.data.sources import is_missing, load
     from harness.prepare import judgeable
     from zoo.errors import UserError
 
-    if ":" not in str(target) and not target.exists():
-        raise UserError(f"The target {target} does not exist. Check the path.")
+    if is_missing(str(target)):
+        raise UserError(f"The target {str(target)[:200]} does not exist. Check the path.")
     return judgeable(load(str(target), images_key, images_key, labelled=False), str(target))
 
 

@@ -57,7 +57,7 @@ def command(data: str, test: str | None, weights: str, backbones: str | None,
     \b
     harness zoo
     harness zoo --data training_set.npz --backbones "vgg16 mobilenetv2"
-    harness zoo --data training_set.npz --protocol strong --set views=8 --folds 5
+    harness zoo --data training_set.npz --protocol strong --set views=12 --folds 5
     """
     from harness import protocol as protocols
     from harness import sweep

@@ -71,9 +71,9 @@ def greys(images: np.ndarray, side: int) -> np.ndarray:
     found = np.empty((len(images), side, side), np.float32)
 
     def reduce(start: int) -> None:
-        part = slice(start, start + CHUNK)
-        grey = np.stack([np.asarray(Image.fromarray(i).convert("L")) for i in images[part]])
-        found[part] = down @ grey.astype(np.float32) @ across
+        for i in range(start, min(start + CHUNK, len(images))):
+            grey = np.asarray(Image.fromarray(images[i]).convert("L"))
+            found[i] = down @ grey.astype(np.float32) @ across
 
     in_threads(reduce, range(0, len(images), CHUNK))
     return found

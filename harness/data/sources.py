@@ -15,6 +15,7 @@ from harness.data.archives import Npz
 from harness.data.dataset import BLOOD_CELLS, Dataset
 from zoo.errors import UserError
 
+DEMO = ("demo", "demo-test")
 SIDE = (8, 4096)            # pixels, smallest and largest
 CLASSES = 1000
 COMPETITION = (96, 96, 3)
@@ -70,6 +71,12 @@ def load_judged(source: str | os.PathLike[str], images_key: str = "images",
         dataset.images, np.bincount(dataset.labels)))
 
 
+def is_missing(source: str) -> bool:
+    """Whether ``source`` is a path, and nothing is there."""
+    named = source in DEMO or ":" in source
+    return not named and not os.path.exists(source)  # False for names that are too long, too
+
+
 Reader = Callable[[str, str, str, bool, bool], Dataset]
 
 
@@ -100,7 +107,7 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
     from harness.data import medmnist
 
     path = Path(source)
-    if not os.path.exists(path):  # False for names that are too long, too
+    if not os.path.exists(path):
         raise UserError(f"{source[:200]} does not exist. Check the path, or use --data demo.")
     if not path.is_file():  # a device or a pipe would be read without end
         raise UserError(f"{path} is neither a file nor a folder. Write the data into a file.")
@@ -124,7 +131,7 @@ def read_npz(source: str, images_key: str, labels_key: str, labelled: bool,
 
 
 SOURCES: tuple[tuple[Callable[[str], bool], Reader], ...] = (
-    (lambda s: s in ("demo", "demo-test"), read_demo),
+    (lambda s: s in DEMO, read_demo),
     (lambda s: s.startswith("medmnist:"), read_medmnist),
     (os.path.isdir, read_folder),
     (lambda s: True, read_npz),

@@ -21,7 +21,7 @@ SLOPE = 0.2      # deviation of the slope between what the suite says and what r
 PICTURES = 1000  # hidden pictures behind a returned score, for its own sampling error
 FEW = ("the hidden test is a mixture of known families; the interval is the blind prior's, shrunk "
        "by {n} returned score{s}")
-NONE = "no other run's score has returned, so this is the blind forecast"
+NONE = "no other run's score has returned, so its middle is the blind forecast's"
 MANY = "the runs in question are like those whose scores returned; jackknife+ over {n} scores"
 
 

@@ -143,7 +143,7 @@ def test_the_command_to_type_next_is_quoted_and_leaves_defaults_out():
 @pytest.mark.parametrize(("words", "following"), [
     (["models"], ["submission"]), (["leaderboard"], ["submission"]),
     (["diagnose", "RUN"], ["zoo", "--data", "/nowhere/cells.npz", "--backbones", "vgg16",
-                           "--set", "policy=random", "--set", "views=6"]),
+                           "--protocol", "strong", "--set", "views=12", "--set", "epochs_2=16"]),
     (["score", "RUN", "0.7"], ["leaderboard"]),
     (["ensemble", "RUN", "RUN"], ["submission", "--run", "RUN"]),
     (["tta", "RUN"], ["submission", "--run", "RUN"]),

@@ -9,7 +9,9 @@ import pytest
 
 from harness.data.dataset import Dataset
 from harness.protocol import PRESETS, RANGES, protocol
+from harness.terminal import duration
 from harness.training import activations, cache, stages, wise
+from harness.training import run as training
 from harness.training.heads import head, trainable
 from harness.training.run import Job, boundary_of, network, warn_of_divergence
 from harness.training.sources import Pictures, Tables, batches
@@ -342,6 +344,19 @@ def test_light_networks_are_trained_whole_and_heavy_ones_from_half_on(dataset) -
     for name, expected in (("mobilenetv2", "all"), ("vgg16", "half")):
         job = job_of(dataset, name, size=96)
         assert boundary_of(job.backbone.graph(96), job) == expected
+
+
+@pytest.mark.parametrize("name, passes", [("vgg16", 3), ("mobilenetv2", 5)])
+def test_the_time_that_is_told_counts_what_learning_takes(dataset, tmp_path, monkeypatch, name,
+                                                          passes) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(training, "speed", lambda *given: (0.0, 60.0))
+    monkeypatch.setattr(training.terminal, "say", said.append)
+    job = replace(job_of(dataset, name, boundary="all", epochs_2="2"),
+                  folds=((np.arange(80), np.arange(80, N)),))
+    whole = activations.Frozen(Graph((), {}), network(job))
+    training.announce(job, whole, training.views_of(job), small_cache(tmp_path), "float32")
+    assert f"fine-tuning {duration(60 * 2 * (passes * 80 + 2 * 10))}" in said[0]
 
 
 def test_a_size_below_what_the_backbone_needs_is_raised_to_it(dataset) -> None:

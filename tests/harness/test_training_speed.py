@@ -39,8 +39,9 @@ def test_the_fused_optimizer_takes_keras_steps(decay: float) -> None:
 
 
 def both(way: Callable[..., Any], x: np.ndarray, kernel: np.ndarray, number_type: str
-         ) -> tuple[list[np.ndarray], set[str]]:
-    """Result and gradients of a convolution, and the operations that compute them."""
+         ) -> tuple[list[np.ndarray], dict[str, str]]:
+    """Result and gradients of a convolution, and the operations that compute them, with what they
+    compute in."""
     @tf.function(autograph=False)
     def found(x: Any, kernel: Any) -> Any:
         x, kernel = tf.cast(x, number_type), tf.cast(kernel, number_type)
@@ -51,7 +52,8 @@ def both(way: Callable[..., Any], x: np.ndarray, kernel: np.ndarray, number_type
         return [tf.cast(t, "float32") for t in (y, *tape.gradient(loss, [x, kernel]))]
 
     given = [tf.constant(x), tf.constant(kernel)]
-    kinds = {step.type for step in found.get_concrete_function(*given).graph.get_operations()}
+    steps = found.get_concrete_function(*given).graph.get_operations()
+    kinds = {step.type: step.outputs[0].dtype.name for step in steps if step.outputs}
     return [np.asarray(a) for a in found(*given)], kinds
 
 
@@ -82,15 +84,21 @@ def test_convolutions_in_groups_and_by_steps_stay_plain() -> None:
             assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("side, stride", [(3, 1), (3, 2), (5, 1), (7, 2)])
+@pytest.mark.parametrize("side, stride, of_maps, of_kernel", [
+    (3, 1, "bfloat16", "bfloat16"), (3, 2, "float32", "bfloat16"), (5, 1, "bfloat16", "float32"),
+    (7, 2, "float32", "float32")])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-def test_gradients_of_depthwise_convolutions_are_the_plain_ones(side, stride, padding) -> None:
+def test_gradients_of_depthwise_convolutions_are_the_plain_ones(side, stride, of_maps, of_kernel,
+                                                                padding) -> None:
     x, k = normal(2, 9, 10, 6), 0.3 * normal(side, side, 6, 1)
     steps = (1, stride, stride, 1)
     expected, _ = both(lambda x, k: tf.nn.depthwise_conv2d(x, k, steps, padding), x, k, "float32")
     for number_type, near in (("float32", 1e-5), ("bfloat16", 0.05)):
-        got, _ = both(lambda x, k: gradients.depthwise(x, k, steps, padding, (1, 1)), x, k,
-                      number_type)
+        got, kinds = both(lambda x, k: gradients.depthwise(x, k, steps, padding, (1, 1)), x, k,
+                          number_type)
+        if number_type == "bfloat16":
+            assert kinds["DepthwiseConv2dNativeBackpropInput"] == of_maps
+            assert kinds["DepthwiseConv2dNativeBackpropFilter"] == of_kernel
         for a, b in zip(got, expected, strict=True):
             assert np.abs(a - b).max() <= near * np.abs(b).max()
 
