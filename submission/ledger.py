@@ -132,14 +132,18 @@ class Ledger:
 
         Only shares, 0 to 1: what a platform counts otherwise can't be set against a forecast.
         """
-        entries = self.entries()
-        # A platform counts its submissions up, but sync may add an older one later.
-        sent = {host: iter(sorted((e for e in entries if e.host == host and e.submission),
-                                  key=lambda e: int(e.submission or 0)))
-                for host in {e.host for e in entries}}
-        ordered = [next(sent[e.host]) if e.submission else e for e in entries]
-        return {e.run: float(e.score) for e in ordered
-                if e.run and isinstance(e.score, int | float) and 0 <= e.score <= 1}
+        scores: dict[str, float] = {}
+        newest: dict[tuple[str | None, str], int] = {}
+        for e in self.entries():
+            if not e.run or not isinstance(e.score, int | float) or not 0 <= e.score <= 1:
+                continue
+            if e.submission:
+                # A platform counts its submissions up, but sync may add an older one later.
+                if e.submission < newest.get((e.host, e.run), 0):
+                    continue
+                newest[e.host, e.run] = e.submission
+            scores[e.run] = float(e.score)
+        return scores
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:

@@ -41,14 +41,15 @@ def fetch(client: Client, number: int, *, pause: float = 1.0) -> dict[str, str]:
     sentence that says so. Raises Refused where the phase hides them, or storage gives none, and
     Unreachable.
     """
-    logs, unread = {}, {}
+    logs, unread, refused = {}, {}, 0
     addresses = _addresses(client, number)
     for name, address in addresses:
         try:
             data = storage.download(address, LARGEST_LOG, pause=pause)
         except (TooLarge, Refused) as e:    # another may hold the traceback
             unread[name] = str(e)
-            if isinstance(e, Refused) and len(unread) == len(addresses):
+            refused += isinstance(e, Refused)
+            if refused == len(addresses):
                 raise
             continue
         text = printable(data.decode("utf-8", errors="replace"))

@@ -198,7 +198,9 @@ def half(f: Facts) -> Iterator[str]:
             yield f"{network.name} was saved under the policy {found[0]}."
     for s in f.sources:
         for name, call in s.calls:
-            if name.endswith(("set_global_policy", "set_dtype_policy", "set_floatx")):
+            usual = [a.value for a in call.args if isinstance(a, ast.Constant)] == ["float32"]
+            if name.endswith(("set_global_policy", "set_dtype_policy", "set_floatx")) \
+                    and not usual:
                 yield f"Line {call.lineno} of {s.file} sets a global number type."
 
 

@@ -56,7 +56,8 @@ def nothing(f: Facts) -> Iterator[str]:
 
 def replaced(f: Facts, name: str) -> bool:
     """Whether a method may be another one than its def says."""
-    return any(re.search(rf"\.{name}\b\s*(:[^=\n]+)?=(?!=)|setattr\(", s.text) for s in f.sources)
+    bound = re.compile(rf"(^\s*|\.){name}\b\s*(:[^=\n]+)?=(?!=)|setattr\(", re.MULTILINE)
+    return any(bound.search(s.text) for s in f.sources)
 
 
 def ends_otherwise(method: ast.FunctionDef) -> bool:

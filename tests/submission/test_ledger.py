@@ -117,6 +117,13 @@ def test_the_newest_score_is_the_platforms_newest_whatever_was_written_down_firs
     assert ledger.scores() == {"run-1": 0.6}
 
 
+def test_a_submission_of_another_run_changes_no_order(ledger):
+    ledger.append("a", run="run-1", host="https://a", submission=10, score=0.8)
+    ledger.append("by hand", run="run-1", state="entered", score=0.9)
+    ledger.append("b", run="run-2", host="https://a", submission=5, score=0.5)
+    assert ledger.scores() == {"run-1": 0.9, "run-2": 0.5}
+
+
 def test_a_field_that_no_entry_has_is_a_mistake(ledger):
     with pytest.raises(TypeError, match="colour"):
         ledger.append("a", colour="red")

@@ -200,6 +200,21 @@ def test_a_log_without_end_does_not_hide_the_others(platform, client, ended, mon
     assert "boom in predict" in logs.explain(found)[1]
 
 
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_log_too_large_is_told_of_whatever_else_is_refused(client, monkeypatch, refused):
+    names = ["prediction_stderr", "prediction_stdout"]
+    monkeypatch.setattr(client, "details", lambda number: {
+        "logs": [{"name": n, "data_file": f"http://x/{n}"} for n in names]})
+
+    def download(address, *words, **more):
+        if address.endswith(names[refused]):
+            raise Refused("The storage refuses it.", 403)
+        raise logs.TooLarge("It is too large.")
+
+    monkeypatch.setattr(storage, "download", download)
+    assert logs.fetch(client, 1)[names[1 - refused]] == "It is too large."
+
+
 def test_a_logs_name_cannot_steer_the_terminal(client, monkeypatch):
     steering = {"logs": [{"name": "\x1b[2Jlog", "data_file": "http://x/"}]}
     monkeypatch.setattr(client, "details", lambda number: steering)

@@ -36,6 +36,8 @@ def test_what_is_no_row_of_integers_is_an_error(body: str, more: str, number: in
     (FILLED.replace("MORE", "").replace("return y", "return y.astype(int)"), ""),
     ("return self.labels(X)", HELPER + "        return y\n"),
     ("return self.labels(X)", HELPER + "        raise ValueError(y)\n"),
+    ("return self.labels(X)", HELPER + "\n    def ids(self, X):\n        return self.model.predict("
+     "X).argmax(1)\n\n    labels = ids\n"),
     ("return map(X)", "\ndef map(x):\n    return x.mean((1, 2, 3)).astype(int)\n")])
 def test_rows_of_integers_are_left_alone(body: str, more: str, tmp_path: Path) -> None:
     assert errors(body, tmp_path, more) == []
@@ -47,6 +49,14 @@ def test_a_loop_over_what_a_network_gives_predicts_once(tmp_path: Path) -> None:
     body = "y = []\nfor p in self.model.predict(X):\n    y.append(p.argmax())\nreturn np.array(y)"
     assert 72 not in [f.number for f in rules.check(
         zips.write(tmp_path / "x.zip", zips.usual(body)))]
+
+
+@pytest.mark.parametrize("kind, warned", [("float32", False), ("mixed_float16", True)])
+def test_the_usual_number_type_is_not_warned_of(kind: str, warned: bool, tmp_path: Path) -> None:
+    files = zips.usual(start=f"keras.config.set_dtype_policy('{kind}')\n"
+                             "self.model = keras.models.load_model('weights.keras')")
+    found = rules.check(zips.write(tmp_path / "x.zip", files))
+    assert (51 in [f.number for f in found]) == warned
 
 
 CODED = {"class_name": "__lambda__", "config": {"code": "4wEA"}}
