@@ -246,14 +246,31 @@ class Source:
         function = self.function_of(node)
         ends = [n for n in ast.walk(function or node) if isinstance(n, ast.Return)
                 and n.lineno < getattr(node, "lineno", 0) and self.function_of(n) is function]
-        return self.depends(node) or any(map(self.depends, ends))
+        return self.depends(node, "is None|not hasattr") or any(
+            self.depends(end, "is (not )?None|hasattr") for end in ends)
 
-    def depends(self, node: ast.AST) -> bool:
-        """Whether a node stands on one way of several."""
-        return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
-            isinstance(o, ast.If | ast.IfExp | ast.While)
-            and not re.search("is (not )?None|hasattr", ast.unparse(o.test)))
-            for o in self.around(node))
+    def depends(self, node: ast.AST, first: str) -> bool:
+        """Whether a node stands on one way of several; ``first``: what asks for a first use."""
+        inner = node
+        for outer in self.around(node):
+            if isinstance(outer, ast.ExceptHandler | ast.match_case | ast.Lambda) or (
+                    isinstance(outer, ast.BoolOp) and inner is not outer.values[0]):
+                return True
+            if isinstance(outer, ast.If | ast.IfExp | ast.While):
+                test = ast.unparse(outer.test)
+                other = outer.orelse if isinstance(outer.orelse, list) else [outer.orelse]
+                if not re.search(first, test) or self.handed(outer) or inner in other:
+                    return True
+            inner = outer
+        return False
+
+    def handed(self, fork: ast.If | ast.IfExp | ast.While) -> bool:
+        """Whether a parameter, which a call may set, decides the way."""
+        function = self.function_of(fork)
+        given = set() if function is None or function in (
+            self.method("__init__"), self.method("predict")) else {
+            a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)} - {"self", "cls"}
+        return any(isinstance(n, ast.Name) and n.id in given for n in ast.walk(fork.test))
 
 
 def read(text: str, file: str) -> tuple[ast.Module, symtable.SymbolTable]:

@@ -269,6 +269,8 @@ class Values:
             raise Unknown
         target, over = binder.target, binder.iter  # type: ignore[attr-defined]
         for values in self.all(over, setting):
+            if not isinstance(values, str | list | dict):
+                continue        # not known, or nothing that a loop can take
             for value in values:
                 yield {(binder, name): v for name, v in unpacked(target, value)}
 
@@ -307,7 +309,8 @@ def opened(paths: Paths) -> Iterator[tuple[ast.Call, list[str]]]:
     for call, node in [pair for pair in pairs if pair[1]][:MOST]:
         if node is None or paths.source.guarded(call) or paths.asked(call):
             continue
-        with contextlib.suppress(Unknown):
+        # Whatever strangers' code comes to: no path is certain then.
+        with contextlib.suppress(Exception):
             found = [v for v in Values(paths, call).all(node) if isinstance(v, str)]
             yield call, [relative(posixpath.normpath(posixpath.join(ROOT, v))) for v in found]
 

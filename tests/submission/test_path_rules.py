@@ -12,6 +12,23 @@ def numbers(path: Path) -> list[int]:
     return [f.number for f in rules.check(path)]
 
 
+HELPERS = """
+VIEWS = tuple(str(i) for i in range(2))
+
+def find(*place):
+    return list(place)
+
+def build(weights=None):
+    if weights is not None:
+        np.load('weights.npy')
+
+def given(net=None):
+    if net is not None:
+        return net
+    return keras.models.load_model('default.keras')
+"""
+
+
 @pytest.mark.parametrize("start", [
     "self.settings = {'weights': name + '.keras'}\n"
     "self.model = keras.models.load_model(os.path.join(HERE, self.settings['weights']))",
@@ -43,14 +60,38 @@ def numbers(path: Path) -> list[int]:
     "(HERE / 'whole.keras').write_bytes(parts)\n"
     "self.model = keras.models.load_model(HERE / 'whole.keras')",
     "mode = 'w'\nopen('log.txt', mode).close()",
+    "for nets in (os.listdir('a'), find(1)):\n    for n in nets:\n        np.load(n)",
+    "[np.load(n) for nets in {'a': find()}.values() for n in nets]",
+    "for name, views in [('weights.keras', VIEWS)]:\n    keras.models.load_model(name)\n"
+    "    for v in views:\n        np.load(f'{v}.npy')",
+    "for i in 5:\n    np.load(f'{i}.npy')", "np.load('%d.npy' % 1e999)",
+    "for i, (a, b) in enumerate(5):\n    np.load(a)",
+    "if os.environ.get('KAGGLE') is not None:\n"
+    "    self.model = keras.models.load_model('/content/a.keras')\n"
+    "else:\n    self.model = keras.models.load_model('weights.keras')",
+    "self.extra = None\nif self.extra is not None:\n    np.load('/content/extra.npy')",
+    "if os.environ.get('OFF') is None:\n    pass\nelse:\n    np.load('extra.npy')",
+    "extra = os.environ.get('X')\nw = np.load(HERE / 'x.npy') if extra is not None else None",
+    "if hasattr(np, 'newer'):\n    np.load('extra.npy')", "build()", "build(1)",
+    "given(keras.models.load_model('weights.keras'))",
     "with open(HERE / 'log.txt', mode='a') as f:\n    f.write('x')\n"
     "(HERE / 'all.txt').open('w').close()",
 ])
 def test_paths_that_do_no_harm_are_no_error(start: str, tmp_path: Path) -> None:
-    head = zips.HEAD + "\nimport os\nHERE = Path(__file__).parent\nname = 'weights'"
+    head = zips.HEAD + "\nimport os\nHERE = Path(__file__).parent\nname = 'weights'" + HELPERS
     files = zips.usual("return np.zeros(len(X), int)", start, head)
     found = rules.check(zips.write(tmp_path / "x.zip", files))
     assert not rules.errors(found), found
+
+
+@pytest.mark.parametrize("start", [
+    "if self.model is None:\n    self.model = np.load('gone.npy')",
+    "if not hasattr(self, 'model'):\n    self.model = np.load(HERE / 'gone.npy')",
+    "if self.model is not None:\n    return\nself.model = np.load('gone.npy')"])
+def test_what_waits_for_a_first_use_happens_all_the_same(start: str, tmp_path: Path) -> None:
+    head = zips.HEAD + "\nHERE = Path(__file__).parent"
+    files = zips.usual("return np.zeros(len(X), int)", "self.model = None\n" + start, head)
+    assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
 
 
 WRITTEN = ["os.path.dirname(__file__) + '/nets/fold_1.keras'",
