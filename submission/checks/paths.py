@@ -2,9 +2,10 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from submission.checks.source import FUNCTION, Source, locals_of
 
@@ -29,6 +30,8 @@ TAKING = {"sum", "list", "tuple", "set", "sorted", "dict", "max", "min"}
 ASKING = {"exists", "lexists", "isfile", "is_file", "isdir", "is_dir", "access", "listdir", "glob",
           "iglob", "rglob", "iterdir", "scandir", "walk"}
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class FileName:
@@ -50,6 +53,7 @@ class Paths:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.steps = 0      # what finding values has cost
 
     @cached_property
     def files(self) -> list[FileName]:
@@ -294,6 +298,18 @@ class Paths:
         return self.source.function_of(node) in self.asking
 
     @cached_property
+    def binders(self) -> dict[str, list[ast.AST]]:
+        """All that binds each name, in any scope; without parameters."""
+        return grouped((name, n) for n in ast.walk(self.source.tree) for name in bound(n))
+
+    @cached_property
+    def givers(self) -> dict[str, list[tuple[Source, ast.AST]]]:
+        """All that binds each attribute, or any name, in the files that run together."""
+        return grouped((name, (s, n)) for s in self.source.together for n in ast.walk(s.tree)
+                       for name in ([n.attr] if isinstance(n, ast.Attribute) and not isinstance(
+                           n.ctx, ast.Load) else bound(n)))
+
+    @cached_property
     def places(self) -> dict[str, list[ast.Name | ast.Attribute]]:
         """Where each name stands, and each attribute of a name."""
         found: dict[str, list[ast.Name | ast.Attribute]] = {}
@@ -308,6 +324,24 @@ class Paths:
         for node in self.places.get(name, ()):
             if scope is self.source.tree or scope in self.source.around(node):
                 yield node
+
+
+def bound(node: ast.AST) -> list[str]:
+    """The names that a node by itself binds."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        return [node.id]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name]
+    if isinstance(node, FUNCTION | ast.ClassDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        return [node.name] if node.name else []
+    return node.names if isinstance(node, ast.Global | ast.Nonlocal) else []
+
+
+def grouped(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, whole: bool = False) -> list[str]:

@@ -236,6 +236,15 @@ class Source:
     def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
+    @cached_property
+    def ends(self) -> dict[ast.AST | None, list[ast.Return]]:
+        """The returns of each function."""
+        found: dict[ast.AST | None, list[ast.Return]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Return):
+                found.setdefault(self.function_of(node), []).append(node)
+        return found
+
     def guarded(self, node: ast.AST) -> bool:
         """Whether a missing file may do no harm: in a try, or on one way of several.
 
@@ -243,9 +252,8 @@ class Source:
         """
         if self.tried(node, "OSError", "IOError", "FileNotFoundError"):
             return True
-        function = self.function_of(node)
-        ends = [n for n in ast.walk(function or node) if isinstance(n, ast.Return)
-                and n.lineno < getattr(node, "lineno", 0) and self.function_of(n) is function]
+        ends = [n for n in self.ends.get(self.function_of(node), ())
+                if n.lineno < getattr(node, "lineno", 0)]
         return self.depends(node, "is None|not hasattr") or any(
             self.depends(end, "is (not )?None|hasattr") for end in ends)
 
