@@ -101,6 +101,8 @@ class Values:
     def name(self, node: ast.Name, setting: Setting) -> Any:
         if node.id == "__file__":
             return f"{ROOT}/{self.source.file}"
+        if node.id in self.source.changed:
+            raise Unknown
         store, scope = self.store(node)
         if (store, node.id) in setting:
             return setting[store, node.id]
@@ -171,11 +173,23 @@ class Values:
             path = self.value(node.value, setting)
             return {"parent": posixpath.dirname(path) or ".", "name": posixpath.basename(path),
                     "stem": posixpath.splitext(posixpath.basename(path))[0]}[node.attr]
-        stores = self.given_as(node.attr)
-        if isinstance(node.value, ast.Name) and len(stores) == 1 and (
+        stores = [] if node.attr in self.source.changed else self.given_as(node.attr)
+        if isinstance(node.value, ast.Name) and len(stores) == 1 and self.fixed(stores[0]) and (
                 node.value.id in ("self", "cls") or node.value.id in self.source.classes):
             return self.given(stores[0], setting)
         raise Unknown
+
+    def fixed(self, store: ast.AST) -> bool:
+        """Whether an attribute keeps what a class gives it, as far as the files tell."""
+        s = self.source
+        waiting = [o for o in s.around(store) if isinstance(o, ast.ClassDef)]
+        known = {name: c for other in s.together for name, c in other.classes.items()}
+        for owner in waiting:
+            names = {s.name(b).split(".")[-1] for b in owner.bases} - {"object", "ABC"}
+            if owner.decorator_list or owner.keywords or not names <= set(known):
+                return False
+            waiting += [known[n] for n in names if known[n] not in waiting]
+        return bool(waiting) and not s.dynamic
 
     def given_as(self, name: str) -> list[ast.AST]:
         """All that binds an attribute of that name, in any class of the files."""
@@ -286,7 +300,7 @@ class Values:
         """What each call gives to the parameters that it sets."""
         s = self.source
         places = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
-        owner = isinstance(s.parents[function], ast.ClassDef)
+        own = places[places[:1] in (["self"], ["cls"]):]        # a static method has neither
         preset = dict(zip(places[::-1], function.args.defaults[::-1], strict=False))
         first = function in (s.method("__init__"), s.method("predict"))
         calls = [None] if first else [c for _, c in s.calls if s.own(c) is function]
@@ -297,7 +311,7 @@ class Values:
                         isinstance(a, ast.Starred) for a in call.args) or any(
                         k.arg is None for k in call.keywords):
                     continue
-                given.update(zip(places[owner:], call.args, strict=False))
+                given.update(zip(own, call.args, strict=False))
                 given.update({k.arg: k.value for k in call.keywords if k.arg})
                 self.sites.append(call)
             try:
@@ -319,7 +333,8 @@ def opened(paths: Paths) -> Iterator[tuple[ast.Call, list[str]]]:
             continue
         # Whatever strangers' code comes to: no path is certain then.
         with contextlib.suppress(Exception):
-            found = [v for v in Values(paths, call).all(node) if isinstance(v, str)]
+            found = [v for v in Values(paths, call).all(node)
+                     if isinstance(v, str) and "://" not in v]
             yield call, [relative(posixpath.normpath(posixpath.join(ROOT, v))) for v in found]
 
 
