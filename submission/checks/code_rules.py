@@ -196,9 +196,11 @@ def no_attribute(f: Facts) -> Iterator[str]:
 
 def idle(s: Source, node: ast.AST, words: Counter[str]) -> bool:
     """Whether a node stands in a method that nothing calls, not even by its name in a text."""
+    asking = ("getattr", "dir", "getmembers", "__getattribute__", "methodcaller")
     method = s.function_of(node)
     return method is not None and isinstance(s.parents[method], ast.ClassDef) \
-        and method not in s.reachable and words[method.name] == 1 and not words["getattr"]
+        and method not in s.reachable and words[method.name] == 1 and not method.decorator_list \
+        and not any(words[word] for word in asking)
 
 
 def self_of(s: Source, node: ast.AST) -> ast.AST | None:

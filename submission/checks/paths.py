@@ -2,9 +2,10 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from submission.checks.source import FUNCTION, Source, locals_of
 
@@ -24,10 +25,13 @@ SAME_PATH = {"join", "joinpath", "Path", "PurePath", "str", "abspath", "realpath
              "expanduser", "fspath", "resolve", "absolute", "as_posix", "with_name", "format",
              "list", "tuple", "sorted"}
 MAKING = {"extract", "extractall", "save", "savez", "savez_compressed", "urlretrieve", "get_file",
-          "system", "write_bytes", "write_text", "symlink", "hf_hub_download"}
+          "system", "write_bytes", "write_text", "symlink", "hf_hub_download", "tofile",
+          "write_file", "save_weights", "dump", "to_csv", "savetxt"}
 TAKING = {"sum", "list", "tuple", "set", "sorted", "dict", "max", "min"}
 ASKING = {"exists", "lexists", "isfile", "is_file", "isdir", "is_dir", "access", "listdir", "glob",
           "iglob", "rglob", "iterdir", "scandir", "walk"}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Paths:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.steps = 0      # what finding values has cost
 
     @cached_property
     def files(self) -> list[FileName]:
@@ -149,6 +154,9 @@ class Paths:
             name = node.arg if isinstance(node, ast.keyword) else \
                 names[at] if at < len(names) else None
             yield from self._loads(name, function, seen) if name else [None]
+        elif last == "open" and isinstance(call.func, ast.Attribute) \
+                and not self.source.imported(call.func):
+            return      # a member of what is open already, such as a zip
         elif last in TELLING or last.startswith(WRITING) or opens_to_write(last, call) \
                 or any(isinstance(o, ast.Raise | ast.Assert) for o in self.source.around(call)):
             return
@@ -182,6 +190,9 @@ class Paths:
             yield from self._through_class(target.id, owner, seen)
             return
         name = ast.unparse(target)
+        if name.split(".")[-1] in self.source.changed or scope is owner and self.source.dynamic:
+            yield None
+            return
         stores = [n for n in self.within(name, scope) if not isinstance(n.ctx, ast.Load)]
         value = getattr(self.source.parents[target], "value", None)
         given = isinstance(scope, FUNCTION) and name in parameters(scope, whole=True) and not any(
@@ -208,7 +219,7 @@ class Paths:
         stores = [n for n in nodes if not isinstance(getattr(n, "ctx", None), ast.Load)]
         uses = [n for n in nodes if n not in stores and self.source.runs(n)]
         final = self.source.file == "model.py" and owner is self.source.classes.get("Model")
-        if not final or len(stores) > 1 or not uses \
+        if not final or len(stores) > 1 or not uses or self.source.dynamic \
                 or getattr(owner, "decorator_list", None):
             yield None
             return
@@ -223,7 +234,8 @@ class Paths:
         whole = loop if isinstance(loop, ast.For) else self.source.parents[loop]
         left = any(isinstance(n, ast.Break | ast.Continue | ast.Return) for n in ast.walk(whole))
         # A loop that asks whether the file is there may be left once it is.
-        early = left and not self.asked(whole) or not self.taken(whole)
+        early = left and not self.asked(whole) or not self.taken(whole) or getattr(
+            loop, "ifs", None)
         if early or not isinstance(loop.target, ast.Name):
             yield None
         else:
@@ -294,6 +306,18 @@ class Paths:
         return self.source.function_of(node) in self.asking
 
     @cached_property
+    def binders(self) -> dict[str, list[ast.AST]]:
+        """All that binds each name, in any scope; without parameters."""
+        return grouped((name, n) for n in ast.walk(self.source.tree) for name in bound(n))
+
+    @cached_property
+    def givers(self) -> dict[str, list[tuple[Source, ast.AST]]]:
+        """All that binds each attribute, or any name, in the files that run together."""
+        return grouped((name, (s, n)) for s in self.source.together for n in ast.walk(s.tree)
+                       for name in ([n.attr] if isinstance(n, ast.Attribute) and not isinstance(
+                           n.ctx, ast.Load) else bound(n)))
+
+    @cached_property
     def places(self) -> dict[str, list[ast.Name | ast.Attribute]]:
         """Where each name stands, and each attribute of a name."""
         found: dict[str, list[ast.Name | ast.Attribute]] = {}
@@ -310,6 +334,24 @@ class Paths:
                 yield node
 
 
+def bound(node: ast.AST) -> list[str]:
+    """The names that a node by itself binds."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        return [node.id]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name]
+    if isinstance(node, FUNCTION | ast.ClassDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        return [node.name] if node.name else []
+    return node.names if isinstance(node, ast.Global | ast.Nonlocal) else []
+
+
+def grouped(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, whole: bool = False) -> list[str]:
     """What a call fills by position, so without self; all names there are if ``whole``."""
     places = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
@@ -320,6 +362,7 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, whole: bool = F
 
 def opens_to_write(name: str, call: ast.Call, place: int = 1) -> bool:
     """Whether this is an open whose mode, the argument at ``place``, writes or may do so."""
+    place = 2 if name == "memmap" else place
     given = [*call.args[place:place + 1], *(k.value for k in call.keywords if k.arg == "mode")]
-    return name in ("open", "File", "ZipFile", "GFile") and any(
+    return name in ("open", "File", "ZipFile", "GFile", "memmap") and any(
         not isinstance(a, ast.Constant) or str(a.value).startswith(("w", "a", "x")) for a in given)

@@ -8,11 +8,15 @@ import warnings
 from collections.abc import Iterator
 from functools import cached_property
 
+from submission.checks.changes import changed
 from submission.checks.reach import FUNCTION, FunctionOrClass, is_main, reach
 
 MODULE = {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loader__", "__path__",
           "__builtins__", "__annotations__", "__debug__", "__class__", "__module__",
           "__qualname__", "__dict__"}
+# What a missing file may raise; Keras has a ValueError for it.
+MISSING = ("OSError", "IOError", "FileNotFoundError", "EnvironmentError", "ValueError",
+           "errors.NotFoundError", "OpError")
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -31,6 +35,7 @@ class Source:
         self.files: set[str] = set()
         self.methods: set[str] = set()
         self.reachable: set[ast.AST] = set()
+        self.sure: dict[ast.AST, bool] = {}     # whether functions are called for certain
         self.parts = file.removesuffix(".py").removesuffix("/__init__").split("/")
         self.tree, self.table = read(text, file)
         self.parents = {child: node for node in ast.walk(self.tree)
@@ -236,24 +241,107 @@ class Source:
     def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         return next((o for o in self.around(node) if isinstance(o, FUNCTION)), None)
 
+    @cached_property
+    def ends(self) -> dict[ast.AST | None, list[ast.Return]]:
+        """The returns of each function."""
+        found: dict[ast.AST | None, list[ast.Return]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Return):
+                found.setdefault(self.function_of(node), []).append(node)
+        return found
+
+    @cached_property
+    def changed(self) -> set[str]:
+        """The names of lists, dicts and sets that any of the files changes."""
+        return changed(self.together)
+
+    @cached_property
+    def dynamic(self) -> bool:
+        """Whether any of the files may give attributes that no reader sees."""
+        return any(re.search(r"setattr|__dict__|vars\(", s.text) for s in self.together)
+
+    @cached_property
+    def named(self) -> dict[str, list[tuple["Source", ast.Call]]]:
+        """All calls in the files that run together, by the last part of what is called."""
+        found: dict[str, list[tuple[Source, ast.Call]]] = {}
+        for s in self.together:
+            for name, call in s.calls:
+                found.setdefault(name.split(".")[-1], []).append((s, call))
+        return found
+
+    def callers(self, function: ast.AST) -> list[tuple["Source", ast.Call]] | None:
+        """A function's calls, or all of its name; None for what the platform or Python calls."""
+        owner = self.parents[function]
+        name = str(getattr(function, "name", ""))
+        if name == "__init__" and isinstance(owner, ast.ClassDef) and owner.name in self.named:
+            name = owner.name
+        if name.startswith("__") or name in ("predict", "Model") or getattr(
+                function, "decorator_list", None) and name not in self.named:
+            return None
+        calls = self.named.get(name, [])
+        if isinstance(owner, ast.ClassDef) and owner.name == "Model":
+            own = {f"{o}.{name}" for o in ("self", "cls", "Model", "super()")}
+            calls = [(s, c) for s, c in calls if ast.unparse(c.func) in own]
+        return [(s, c) for s, c in calls if s.own(c) is function or s is not self and s.name(
+            c.func).split(".")[-2:] == [self.parts[-1], name]] or calls
+
     def guarded(self, node: ast.AST) -> bool:
-        """Whether a missing file may do no harm: in a try, or on one way of several.
+        """Whether a missing file may do no harm: a try, or one way of several, holds the node.
+
+        The same goes for a function that is nowhere called for certain.
+        """
+        if self.forked(node):
+            return True
+        function = self.function_of(node)
+        if function and function not in self.sure:
+            self.sure[function] = self.called(function)
+        return function is not None and not self.sure[function]
+
+    def called(self, function: ast.AST) -> bool:
+        """Whether a function is called, and what calls it is called, whatever happens."""
+        waiting: list[tuple[Source, ast.AST]] = [(self, function)]
+        for source, function in waiting:
+            calls = source.callers(function)
+            outer = [(s, s.function_of(c)) for s, c in calls or [] if not s.forked(c)]
+            if calls is None or any(o is None for _, o in outer):
+                return True
+            waiting += [(s, o) for s, o in outer if o and (s, o) not in waiting]
+        return False
+
+    def forked(self, node: ast.AST) -> bool:
+        """Whether a node of a function stands in a try that excuses it, or on one way of several.
 
         What waits for a first use, if something is None yet, happens all the same.
         """
-        if self.tried(node, "OSError", "IOError", "FileNotFoundError"):
+        if self.tried(node, *MISSING):
             return True
-        function = self.function_of(node)
-        ends = [n for n in ast.walk(function or node) if isinstance(n, ast.Return)
-                and n.lineno < getattr(node, "lineno", 0) and self.function_of(n) is function]
-        return self.depends(node) or any(map(self.depends, ends))
+        ends = [n for n in self.ends.get(self.function_of(node), ())
+                if n.lineno < getattr(node, "lineno", 0)]
+        return self.depends(node, "is None|not hasattr") or any(
+            self.depends(end, "is (not )?None|hasattr") for end in ends)
 
-    def depends(self, node: ast.AST) -> bool:
-        """Whether a node stands on one way of several."""
-        return any(isinstance(o, ast.ExceptHandler | ast.match_case) or (
-            isinstance(o, ast.If | ast.IfExp | ast.While)
-            and not re.search("is (not )?None|hasattr", ast.unparse(o.test)))
-            for o in self.around(node))
+    def depends(self, node: ast.AST, first: str) -> bool:
+        """Whether a node stands on one way of several; ``first``: what asks for a first use."""
+        inner = node
+        for outer in self.around(node):
+            if isinstance(outer, ast.ExceptHandler | ast.match_case | ast.Lambda) or (
+                    isinstance(outer, ast.BoolOp) and inner is not outer.values[0]):
+                return True
+            if isinstance(outer, ast.If | ast.IfExp | ast.While):
+                test = ast.unparse(outer.test)
+                other = outer.orelse if isinstance(outer.orelse, list) else [outer.orelse]
+                if not re.search(first, test) or self.handed(outer) or inner in other:
+                    return True
+            inner = outer
+        return False
+
+    def handed(self, fork: ast.If | ast.IfExp | ast.While) -> bool:
+        """Whether a parameter, which a call may set, decides the way."""
+        function = self.function_of(fork)
+        given = set() if function is None or function in (
+            self.method("__init__"), self.method("predict")) else {
+            a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)} - {"self", "cls"}
+        return any(isinstance(n, ast.Name) and n.id in given for n in ast.walk(fork.test))
 
 
 def read(text: str, file: str) -> tuple[ast.Module, symtable.SymbolTable]:

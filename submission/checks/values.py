@@ -12,6 +12,8 @@ from submission.checks.reach import FUNCTION
 
 MOST = 300              # values of one expression, and calls that are looked at
 DEEP = 40
+STEPS = 50_000          # what may be spent on all expressions of a file
+LONG = 4096             # letters that a path can have
 ROOT = "/\0" * DEEP     # the archive's folder, in paths, and folders above it
 NAMES = ("filepath", "path", "file", "filename", "fname", "export_dir", "model_path")
 COMPREHENSION = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -27,6 +29,10 @@ class Unknown(Exception):
     """Nothing certain can be said."""
 
 
+class Spent(Exception):
+    """The file has cost too much; nothing more is looked at."""
+
+
 class Varies(Exception):
     """A variable of a loop, or a parameter of a function, that has no value yet."""
 
@@ -40,6 +46,11 @@ class Values:
     def __init__(self, paths: Paths, site: ast.Call) -> None:
         self.paths, self.source, self.sites = paths, paths.source, [site]
         self.depth = 0
+
+    def spend(self, steps: int) -> None:
+        self.paths.steps += steps
+        if self.paths.steps > STEPS:
+            raise Spent
 
     def all(self, node: ast.AST, setting: Setting | None = None) -> list[Any]:
         """Every value of an expression. Raises Unknown."""
@@ -61,11 +72,12 @@ class Values:
 
     def value(self, node: ast.AST, setting: Setting) -> Any:
         """One value. Raises Unknown, Varies, and what Python raises for values that don't fit."""
+        self.spend(1)
         ways: dict[type, Any] = {
             ast.Name: self.name, ast.Attribute: self.attribute, ast.Call: self.call,
             ast.BinOp: self.sum, ast.JoinedStr: self.joined, ast.Subscript: self.item}
         if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
-            return node.value
+            return short(node.value)
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             return [self.element(e, setting) for e in node.elts]
         if isinstance(node, ast.Dict) and None not in node.keys:
@@ -75,7 +87,7 @@ class Values:
             raise Unknown
         self.depth += 1
         try:
-            return ways[type(node)](node, setting)
+            return short(ways[type(node)](node, setting))
         finally:
             self.depth -= 1
 
@@ -89,6 +101,8 @@ class Values:
     def name(self, node: ast.Name, setting: Setting) -> Any:
         if node.id == "__file__":
             return f"{ROOT}/{self.source.file}"
+        if node.id in self.source.changed:
+            raise Unknown
         store, scope = self.store(node)
         if (store, node.id) in setting:
             return setting[store, node.id]
@@ -134,18 +148,14 @@ class Values:
         if isinstance(scope, FUNCTION) and name in [
                 a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)]:
             found.append(scope)
-        for n in ast.walk(scope):
-            bound = n.id if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load) else \
-                n.asname or n.name if isinstance(n, ast.alias) else \
-                n.name if isinstance(n, FUNCTION | ast.ClassDef | ast.ExceptHandler) else \
-                name if isinstance(n, ast.Global | ast.Nonlocal) and name in n.names else None
+        for n in self.paths.binders.get(name, ()):
+            self.spend(1)
             around = list(s.around(n))
             inner = next((o for o in around if isinstance(
                 o, FUNCTION | ast.ClassDef | ast.Lambda | ast.Module)), None)
-            if bound == name and n is not scope and (inner is scope or isinstance(
-                    n, ast.Global | ast.Nonlocal)) and not any(
-                    isinstance(o, COMPREHENSION) and not isinstance(around[0], ast.NamedExpr)
-                    for o in around):
+            if (inner is scope or isinstance(n, ast.Global | ast.Nonlocal) and scope in around) \
+                    and not any(isinstance(o, COMPREHENSION) and not isinstance(
+                        around[0], ast.NamedExpr) for o in around):
                 holder = around[0]
                 while isinstance(holder, ast.Tuple | ast.List | ast.Starred):
                     holder = s.parents[holder]
@@ -163,25 +173,34 @@ class Values:
             path = self.value(node.value, setting)
             return {"parent": posixpath.dirname(path) or ".", "name": posixpath.basename(path),
                     "stem": posixpath.splitext(posixpath.basename(path))[0]}[node.attr]
-        stores = self.given_as(node.attr)
-        if isinstance(node.value, ast.Name) and len(stores) == 1 and (
+        stores = [] if node.attr in self.source.changed else self.given_as(node.attr)
+        if isinstance(node.value, ast.Name) and len(stores) == 1 and self.fixed(stores[0]) and (
                 node.value.id in ("self", "cls") or node.value.id in self.source.classes):
             return self.given(stores[0], setting)
         raise Unknown
 
+    def fixed(self, store: ast.AST) -> bool:
+        """Whether an attribute keeps what a class gives it, as far as the files tell."""
+        s = self.source
+        waiting = [o for o in s.around(store) if isinstance(o, ast.ClassDef)]
+        known = {name: c for other in s.together for name, c in other.classes.items()}
+        for owner in waiting:
+            names = {s.name(b).split(".")[-1] for b in owner.bases} - {"object", "ABC"}
+            if owner.decorator_list or owner.keywords or not names <= set(known):
+                return False
+            waiting += [known[n] for n in names if known[n] not in waiting]
+        return bool(waiting) and not s.dynamic
+
     def given_as(self, name: str) -> list[ast.AST]:
         """All that binds an attribute of that name, in any class of the files."""
-        found = []
-        for s in self.source.together:
-            for n in ast.walk(s.tree):
-                attribute = isinstance(n, ast.Attribute) and n.attr == name
-                inside = isinstance(n, ast.Name) and n.id == name and any(isinstance(
-                    o, ast.ClassDef) for o in list(s.around(n))[1:2])
-                if (attribute or inside) and not isinstance(
-                        n.ctx, ast.Load):  # type: ignore[attr-defined]
-                    found.append(s.parents[n] if s is self.source else n)
-                elif isinstance(n, ast.FunctionDef) and n.name == name:
-                    found.append(n)
+        found: list[ast.AST] = []
+        for s, n in self.paths.givers.get(name, ()):
+            self.spend(1)
+            if isinstance(n, ast.Attribute) or (isinstance(n, ast.Name) and any(
+                    isinstance(o, ast.ClassDef) for o in list(s.around(n))[1:2])):
+                found.append(s.parents[n] if s is self.source else n)
+            elif isinstance(n, ast.FunctionDef):
+                found.append(n)
         return found
 
     def item(self, node: ast.Subscript, setting: Setting) -> Any:
@@ -197,7 +216,8 @@ class Values:
             return posixpath.join(left, known(right))
         if isinstance(node.op, ast.Mod) and isinstance(left, str) and not re.search(
                 "%(?!0?[0-9]?[sd])", left):
-            return left % (tuple(right) if isinstance(right, list) else known(right))
+            given = right if isinstance(right, list) else [right]
+            return left % fitting(left, "%", given)
         raise Unknown
 
     def joined(self, node: ast.JoinedStr, setting: Setting) -> str:
@@ -211,6 +231,7 @@ class Values:
                 text += format(known(self.value(part.value, setting)), spec)
             else:
                 text += self.value(part, setting)
+            short(text)
         return text
 
     def call(self, node: ast.Call, setting: Setting) -> Any:
@@ -254,11 +275,12 @@ class Values:
         if name == "with_name":
             return posixpath.join(posixpath.dirname(base), given[0])
         if name == "format" and not re.search(r"\{(?!\d?(:0?\d?[sd])?\})", base):
-            return base.format(*map(known, given))
+            return base.format(*fitting(base, "{", given))
         raise Unknown
 
     def choices(self, binder: ast.AST, setting: Setting) -> Iterator[Setting]:
         """Every way to set a loop's variables, or a function's parameters, for certain."""
+        self.spend(20)
         if isinstance(binder, FUNCTION):
             yield from self.calls(binder)
             return
@@ -269,6 +291,8 @@ class Values:
             raise Unknown
         target, over = binder.target, binder.iter  # type: ignore[attr-defined]
         for values in self.all(over, setting):
+            if not isinstance(values, str | list | dict):
+                continue        # not known, or nothing that a loop can take
             for value in values:
                 yield {(binder, name): v for name, v in unpacked(target, value)}
 
@@ -276,7 +300,7 @@ class Values:
         """What each call gives to the parameters that it sets."""
         s = self.source
         places = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
-        owner = isinstance(s.parents[function], ast.ClassDef)
+        own = places[places[:1] in (["self"], ["cls"]):]        # a static method has neither
         preset = dict(zip(places[::-1], function.args.defaults[::-1], strict=False))
         first = function in (s.method("__init__"), s.method("predict"))
         calls = [None] if first else [c for _, c in s.calls if s.own(c) is function]
@@ -287,7 +311,7 @@ class Values:
                         isinstance(a, ast.Starred) for a in call.args) or any(
                         k.arg is None for k in call.keywords):
                     continue
-                given.update(zip(places[owner:], call.args, strict=False))
+                given.update(zip(own, call.args, strict=False))
                 given.update({k.arg: k.value for k in call.keywords if k.arg})
                 self.sites.append(call)
             try:
@@ -307,8 +331,10 @@ def opened(paths: Paths) -> Iterator[tuple[ast.Call, list[str]]]:
     for call, node in [pair for pair in pairs if pair[1]][:MOST]:
         if node is None or paths.source.guarded(call) or paths.asked(call):
             continue
-        with contextlib.suppress(Unknown):
-            found = [v for v in Values(paths, call).all(node) if isinstance(v, str)]
+        # Whatever strangers' code comes to: no path is certain then.
+        with contextlib.suppress(Exception):
+            found = [v for v in Values(paths, call).all(node)
+                     if isinstance(v, str) and "://" not in v]
             yield call, [relative(posixpath.normpath(posixpath.join(ROOT, v))) for v in found]
 
 
@@ -333,6 +359,21 @@ def known(value: Any) -> Any:
     if not isinstance(value, str | int | float):
         raise Unknown
     return value
+
+
+def short(value: Any) -> Any:
+    """The value. Raises Unknown for a text too long for a path."""
+    if isinstance(value, str) and len(value) > LONG:
+        raise Unknown
+    return value
+
+
+def fitting(text: str, sign: str, given: list[Any]) -> tuple[Any, ...]:
+    """What fills a text in the places of ``sign``. Raises Unknown where that would be too long."""
+    longest = max((len(str(known(value))) for value in given), default=0)
+    if len(text) + text.count(sign) * (9 + longest) > LONG:
+        raise Unknown
+    return tuple(given)
 
 
 def names(target: ast.AST) -> set[str]:

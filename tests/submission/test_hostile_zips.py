@@ -1,5 +1,7 @@
 """Zips that are made to do harm are refused by a sentence before they are unpacked."""
 
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -34,6 +36,31 @@ def test_a_file_without_a_name_is_refused(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as z:
         z.writestr(zipfile.ZipInfo(name), "x")
     assert "outside the folder" in refused(path)
+
+
+CHAINS = ["'{0}{0}'.format(aN)", "'%s%s' % (aN, aN)", "aN + aN", "f'{aN}{aN}'", "[aN, aN]",
+          "os.path.join(aN, aN)", "'" + "{0}" * 1000 + "'.format(aN)", "[aN][0] + [aN][0]"]
+
+
+@pytest.mark.parametrize("start", [
+    *("a0 = 'xx'\n" + "\n".join(f"a{i + 1} = {c.replace('aN', f'a{i}')}" for i in range(30))
+      + "\nnp.load(a30 + '.npy')\nfor n in a30:\n    np.load(n)" for c in CHAINS),
+    "for i in range(300):\n    for j in range(300):\n        for k in range(300):\n"
+    "            np.load(f'{i}_{j}_{k}_{unknown()}.npy')",
+    "[np.load(i + j + k + unknown()) for i in range(300) for j in range(300) for k in range(300)]",
+    "\n".join(f"n{i} = n{i + 1} + n{i + 2}\nnp.load(n{i})" for i in range(999))])
+def test_values_that_grow_without_end_are_given_up(start: str, tmp_path: Path) -> None:
+    code = zips.predict("return X", start, "import os\nimport numpy as np\nunknown = os.getpid")
+    path = zips.write(tmp_path / "x.zip", {"model.py": code})
+    begun = time.process_time()
+    tracemalloc.start()
+    try:
+        rules.check(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6
+    assert time.process_time() - begun < 60      # seconds, under tracemalloc
 
 
 @pytest.mark.parametrize("content, damaged", [

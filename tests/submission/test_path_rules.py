@@ -12,6 +12,55 @@ def numbers(path: Path) -> list[int]:
     return [f.number for f in rules.check(path)]
 
 
+CLASSES = {"Loose": """
+class Loose:
+    path = 'none.keras'
+    def __init__(self, **given):
+        for name, value in given.items():
+            setattr(self, name, value)
+""", "Kind": """
+class Kind(str, enum.Enum):
+    path = 'none.keras'
+""", "Net": """
+@dataclasses.dataclass
+class Net:
+    path: str = 'none.keras'
+""", "Plain": """
+class Plain:
+    path = 'none.keras'
+"""}
+HELPERS = """
+import dataclasses
+import enum
+VIEWS = tuple(str(i) for i in range(2))
+
+def find(*place):
+    return list(place)
+
+def build(weights=None):
+    if weights is not None:
+        np.load('weights.npy')
+
+def given(net=None):
+    if net is not None:
+        return net
+    return keras.models.load_model('default.keras')
+
+def cut(names):
+    names.remove('none.keras')
+
+class Inner:
+    def __init__(self):
+        self.model = keras.models.load_model('gone.keras')
+"""
+
+
+def classes(start: str) -> str:
+    """The classes that a constructor uses, each with the same method."""
+    load = "    def load(self):\n        return keras.models.load_model(HERE / self.path)\n"
+    return "".join(code + load for name, code in CLASSES.items() if name in start)
+
+
 @pytest.mark.parametrize("start", [
     "self.settings = {'weights': name + '.keras'}\n"
     "self.model = keras.models.load_model(os.path.join(HERE, self.settings['weights']))",
@@ -43,14 +92,107 @@ def numbers(path: Path) -> list[int]:
     "(HERE / 'whole.keras').write_bytes(parts)\n"
     "self.model = keras.models.load_model(HERE / 'whole.keras')",
     "mode = 'w'\nopen('log.txt', mode).close()",
+    "for nets in (os.listdir('a'), find(1)):\n    for n in nets:\n        np.load(n)",
+    "[np.load(n) for nets in {'a': find()}.values() for n in nets]",
+    "for name, views in [('weights.keras', VIEWS)]:\n    keras.models.load_model(name)\n"
+    "    for v in views:\n        np.load(f'{v}.npy')",
+    "for i in 5:\n    np.load(f'{i}.npy')", "np.load('%d.npy' % 1e999)",
+    "for i, (a, b) in enumerate(5):\n    np.load(a)",
+    "if os.environ.get('KAGGLE') is not None:\n"
+    "    self.model = keras.models.load_model('/content/a.keras')\n"
+    "else:\n    self.model = keras.models.load_model('weights.keras')",
+    "self.extra = None\nif self.extra is not None:\n    np.load('/content/extra.npy')",
+    "if os.environ.get('OFF') is None:\n    pass\nelse:\n    np.load('extra.npy')",
+    "extra = os.environ.get('X')\nw = np.load(HERE / 'x.npy') if extra is not None else None",
+    "if hasattr(np, 'newer'):\n    np.load('extra.npy')", "build()", "build(1)",
+    "given(keras.models.load_model('weights.keras'))",
+    "one = {'file': 'none.keras'}\none['file'] = 'weights.keras'\n"
+    "keras.models.load_model(one['file'])",
+    "self.one = {'file': 'none.keras'}\nself.one.update(file='weights.keras')\n"
+    "keras.models.load_model(self.one['file'])",
+    "all = [{'file': 'none.keras'}]\nfor one in all:\n    one['file'] = 'weights.keras'\n"
+    "keras.models.load_model(all[0]['file'])",
+    "files = ['none.keras', 'weights.keras']\nalso = files\nalso.pop(0)\n"
+    "for n in files:\n    keras.models.load_model(n)",
+    "files = ['none.keras', 'weights.keras']\ndel files[0]\nkeras.models.load_model(files[0])",
+    "files = ['none.keras', 'weights.keras']\ncut(files)\n"
+    "[keras.models.load_model(n) for n in files]",
+    "self.read('none.json', 'weights.keras')", "self.read(path='weights.keras', name='none.json')",
+    "Net('weights.keras').load()", "Loose(path='weights.keras').load()", "Kind().load()",
+    "if name:\n    self.large()", "try:\n    self.large()\nexcept Exception:\n    pass",
+    "name and self.large()", "if name:\n    self.through()", "self.large if name else 0",
+    "keras.Sequential().summary()", "{'a': self.large, 'b': print}['b']()",
+    "self.name = self.large.__name__",
+    "try:\n    self.inner = Inner()\nexcept OSError:\n    pass",
+    "import pandas\npandas.read_csv('https://example.org/a.csv')",
+    "P = 'https://example.org/a.csv'\nimport pandas\npandas.read_csv(P)",
+    "np.zeros(3).tofile('a.bin')\nnp.fromfile('a.bin')",
+    "tf.io.write_file('a.txt', 'x')\ntf.io.read_file('a.txt')",
+    "net = keras.models.load_model('weights.keras')\nnet.save_weights('w.weights.h5')\n"
+    "net.load_weights('w.weights.h5')",
+    "import joblib\njoblib.dump(3, 'a.pkl')\njoblib.load('a.pkl')",
+    "np.savetxt('a.txt', [1])\nnp.loadtxt('a.txt')",
+    "try:\n    tf.io.read_file('notes.txt')\nexcept tf.errors.NotFoundError:\n    pass",
+    "try:\n    keras.models.load_model('best.keras')\nexcept ValueError:\n    pass",
+    "name == 'x' and np.load('extra.npy')", "P = HERE / 'x.npy'\nname == 'x' and np.load(P)",
+    "name or np.load(HERE / 'extra.npy')", "self.get = lambda: np.load(HERE / 'x.npy')",
+    "nets = {'a': lambda: np.load('x.npy'), 'b': lambda: np.load('weights.npy')}\nnets['a']",
+    "np.memmap('buf.bin', dtype='float32', mode='w+', shape=(3,))",
+    "np.memmap(HERE / 'buf.bin', 'float32', 'w+', 0, (3,))",
+    "import zipfile\nz = zipfile.ZipFile('nets.zip')\nnp.load(z.open('b.npy'))",
+    "import zipfile\nwith zipfile.ZipFile(HERE / 'nets.zip') as z:\n    z.open('b.txt').read()",
+    "[np.load(n) for n in ('weights.npy', 'none.npy') if n.startswith('w')]",
     "with open(HERE / 'log.txt', mode='a') as f:\n    f.write('x')\n"
     "(HERE / 'all.txt').open('w').close()",
 ])
 def test_paths_that_do_no_harm_are_no_error(start: str, tmp_path: Path) -> None:
     head = zips.HEAD + "\nimport os\nHERE = Path(__file__).parent\nname = 'weights'"
-    files = zips.usual("return np.zeros(len(X), int)", start, head)
+    head += HELPERS + classes(start)
+    files = {**zips.usual("return np.zeros(len(X), int)", start, head), "nets.zip": zips.npz()}
+    files["model.py"] = str(files["model.py"]) + METHODS
     found = rules.check(zips.write(tmp_path / "x.zip", files))
     assert not rules.errors(found), found
+
+
+@pytest.mark.parametrize("start", [
+    "self.large()", "if name:\n    self.large()\nself.through()", "Inner()", "Plain().load()",
+    "files = ['gone.keras']\nother = []\nother.append(1)\n"
+    "for n in files:\n    keras.models.load_model(n)",
+    "one = {'file': 'gone.keras'}\nkeras.models.load_model(one['file'])",
+    "self.read('weights.keras', 'gone.keras')", "np.memmap('gone.bin', 'float32', 'r')",
+    "np.load('gone.npy') or name", "(HERE / 'gone.txt').open('r')", "open(HERE / 'gone.txt')"])
+def test_what_is_opened_for_certain_is_looked_for(start: str, tmp_path: Path) -> None:
+    head = zips.HEAD + "\nHERE = Path(__file__).parent\nname = 'w'" + HELPERS + classes(start)
+    files = zips.usual("return np.zeros(len(X), int)", start, head)
+    files["model.py"] = str(files["model.py"]) + METHODS
+    assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
+
+
+METHODS = """
+    @staticmethod
+    def read(name, path):
+        print(name)
+        return keras.models.load_model(path)
+
+    def large(self):
+        return keras.models.load_model(HERE / 'gone.keras')
+
+    def summary(self):
+        np.load('gone.npy')
+
+    def through(self):
+        return self.large()
+"""
+
+
+@pytest.mark.parametrize("start", [
+    "if self.model is None:\n    self.model = np.load('gone.npy')",
+    "if not hasattr(self, 'model'):\n    self.model = np.load(HERE / 'gone.npy')",
+    "if self.model is not None:\n    return\nself.model = np.load('gone.npy')"])
+def test_what_waits_for_a_first_use_happens_all_the_same(start: str, tmp_path: Path) -> None:
+    head = zips.HEAD + "\nHERE = Path(__file__).parent"
+    files = zips.usual("return np.zeros(len(X), int)", "self.model = None\n" + start, head)
+    assert 28 in numbers(zips.write(tmp_path / "x.zip", files))
 
 
 WRITTEN = ["os.path.dirname(__file__) + '/nets/fold_1.keras'",
