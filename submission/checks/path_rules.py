@@ -12,6 +12,7 @@ from submission.rule import ERROR, NOTE, WARNING, Rule
 
 ELSEWHERE = re.compile(r"^(/content/|/gdrive/|/kaggle/|/drive/|/mnt/|/home/|/Users/|/root/|"
                        r"[A-Za-z]:[\\/]|~/)|(^|/)drive/My ?Drive/")
+PLACE = "/app/ingested_program/"  # where the platform unpacks the archive
 PLACEHOLDER = re.compile(r"your[_ -]|model_name|path[_/]to|<[^>]+>|placeholder|filename\.|"
                          r"example_|xxx", re.I)
 
@@ -75,7 +76,7 @@ def foreign(file: FileName) -> bool:
 
 def found(f: Facts, file: FileName) -> bool:
     """Whether the archive holds the file, spelled exactly so."""
-    wanted = posixpath.normpath(file.pattern)
+    wanted = posixpath.normpath(file.pattern).removeprefix(PLACE)
     entry = f.named(wanted) or f.named(wanted + ".index")      # of a checkpoint, several files
     return entry is not None and ("*" in wanted or wanted in entry)
 

@@ -220,6 +220,13 @@ def test_a_path_may_be_written_in_any_way(path: str, start: str, tmp_path: Path)
     assert (28 in missing) is exact
 
 
+@pytest.mark.parametrize("name, wrong", [("weights.keras", False), ("gone.keras", True)])
+def test_the_platforms_own_folder_is_the_archives(name: str, wrong: bool, tmp_path: Path) -> None:
+    files = zips.usual(
+        start=f"self.model = keras.models.load_model('/app/ingested_program/{name}')")
+    assert (28 in numbers(zips.write(tmp_path / "x.zip", files))) == wrong
+
+
 def test_a_default_that_every_call_replaces_opens_nothing(tmp_path: Path) -> None:
     head = (zips.HEAD + "\nHERE = Path(__file__).parent\n\n"
             "def load(path='default.keras'):\n    return keras.models.load_model(path)")
