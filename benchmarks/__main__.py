@@ -32,8 +32,9 @@ PARTS = {
               "`high`: their range; `processor`: the ratio of processor time, which other programs "
               "hardly touch; `share of limit`: our multiply-adds a second over those of a product "
               "of two large matrices in the same number type, measured in the same run; `timm`: "
-              "its network on PyTorch, where that is installed, 64 pictures at a time, and `timm "
-              "ratio` ours against it."),
+              "its network on PyTorch, where that is installed, 64 pictures at a time, in a "
+              "process of its own, and `timm ratio` ours against it, both ways' best of eight "
+              "batches."),
     "steps": ("Training steps", "Pictures of 96 x 96 a second through training steps of the whole "
               "network with a new head, batches of 32: Keras' compiled model (`train_on_batch`), "
               "in the number type that is faster for it, against ours. Batch norms stay in "

@@ -85,16 +85,17 @@ def one(name: str, rounds: int) -> dict[str, Any]:
             "float32 ratio": spread(precise), "float32 processor": precise["processor"],
             "float32 share of limit": share(name, SIZE, batch / precise["ours"], "float32"),
             "float32 difference": float(np.abs(got - expected).max() / np.abs(expected).max()),
-            **against_pytorch(name, ours, rounds)}
+            **against_pytorch(name, ours)}
 
 
-def against_pytorch(name: str, ours: Callable[[np.ndarray], Any], rounds: int) -> dict[str, Any]:
-    """{"timm": pictures/s and the number type, "timm ratio"}; nothing where it isn't installed."""
+def against_pytorch(name: str, ours: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+    """{"timm": pictures/s and the number type, "timm ratio": of both ways' best of some batches};
+    nothing where it isn't installed."""
     if not pytorch.importable():
         return {}
-    kind, way = pytorch.fastest(name)
-    found = ratio(way, partial(ours, pictures(pytorch.BATCH)), rounds)
-    return {"timm": f"{pytorch.BATCH / found['plain']:.1f} ({kind})", "timm ratio": spread(found)}
+    kind, speed = pytorch.measured(name)
+    own = pytorch.BATCH / pytorch.best(partial(ours, pictures(pytorch.BATCH)))
+    return {"timm": f"{speed:.1f} ({kind})", "timm ratio": own / speed}
 
 
 def pictures(n: int) -> np.ndarray:
@@ -117,7 +118,8 @@ def measure(names: tuple[str, ...] = NAMES, rounds: int = ROUNDS) -> list[dict[s
         rows.append(one(name, rounds))
         keras.backend.clear_session()
         print(rows[-1], file=sys.stderr, flush=True)
-    means = {k: statistics.geometric_mean([r[k] for r in rows]) for k in ("ratio", "processor")}
+    means = {k: statistics.geometric_mean([r[k] for r in rows])
+             for k in ("ratio", "processor", "timm ratio") if all(k in r for r in rows)}
     return [*rows, {"backbone": "geometric mean", **means}]
 
 
