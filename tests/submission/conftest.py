@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 from platform_helpers import SCALE, connect, make_zip
 
+from submission import tokens
 from submission.ledger import Ledger
 from submission.submit import Sender, inspect
 
 sys.path.append(str(Path(__file__).parents[1]))
+
+
+@pytest.fixture
+def own_config(tmp_path, monkeypatch):
+    """A config folder of this test's own, and no token in the environment."""
+    monkeypatch.setattr(tokens.platformdirs, "user_config_path", lambda name: tmp_path / name)
+    monkeypatch.delenv("CODABENCH_TOKEN", raising=False)
+    return tmp_path / "shift-harness" / "tokens.json"
 
 
 @pytest.fixture

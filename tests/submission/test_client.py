@@ -10,21 +10,12 @@ import pytest
 from listeners import echo, listener
 from platform_helpers import connect
 
-from submission import tokens
 from submission.codabench import Client, login
 from submission.tokens import Token, find_token, forget_token, keep_token
 from submission.transport import Refused, Transport, Unclear, Unreachable, explain, origin
 from zoo.errors import UserError
 
 PROFILE = r"^/api/my_profile/"
-
-
-@pytest.fixture
-def own_config(tmp_path, monkeypatch):
-    """A config folder of this test's own, and no token in the environment."""
-    monkeypatch.setattr(tokens.platformdirs, "user_config_path", lambda name: tmp_path / name)
-    monkeypatch.delenv("CODABENCH_TOKEN", raising=False)
-    return tmp_path / "shift-harness" / "tokens.json"
 
 
 @pytest.mark.parametrize("kind, more", [

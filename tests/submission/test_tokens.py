@@ -11,21 +11,12 @@ from pathlib import Path
 import filelock
 import pytest
 
-from submission import tokens
 from submission.codabench import Client
 from submission.tokens import Token, find_token, forget_token, keep_token, read_token
 from submission.transport import Transport
 from zoo.errors import UserError
 
 SECRET = "0123456789abcdef" * 2
-
-
-@pytest.fixture
-def own_config(tmp_path, monkeypatch):
-    """A config folder of this test's own, and no token in the environment."""
-    monkeypatch.setattr(tokens.platformdirs, "user_config_path", lambda name: tmp_path / name)
-    monkeypatch.delenv("CODABENCH_TOKEN", raising=False)
-    return tmp_path / "shift-harness" / "tokens.json"
 
 
 @pytest.mark.parametrize("content", [
